@@ -1,0 +1,1 @@
+//! What Road Runner can do, one file per use case. Never prints, never handles keys.

@@ -1,0 +1,1 @@
+//! Lines for people and scripts over the events of a run. Never decides anything.
