@@ -1,1 +1,15 @@
 //! The values and rules of Road Runner. Pure: never files, clock, environment, threads.
+
+pub mod adapter;
+pub mod flow;
+pub mod margin;
+pub mod name;
+pub mod param;
+pub mod place;
+pub mod problem;
+pub mod sanitize;
+pub mod seed;
+pub mod sweep;
+pub mod time;
+pub mod units;
+pub mod verdict;
