@@ -1,0 +1,150 @@
+#!/bin/sh
+# A simulated device under test: given a voltage and a frequency it passes, computes wrongly, crashes or hangs.
+# It holds no real hardware and moves none; the same seed, voltage and frequency always end the same way.
+#
+# generic: one rail, `dut`. The lowest good voltage rises with the square of the frequency, 735 mV + 1.85 uV * n^2
+#   for n = f / 10 MHz (794.9 mV at 1.8 GHz, 1031 mV at 4.0 GHz), and every run draws up to 9 mV of noise on it.
+#   By the distance below it: up to 30 mV wrong results, more of them the deeper; to 70 mV death by a signal,
+#   now and then a hang; then death at once. Just above it a run sometimes reports a corrected error.
+# vc707, kc705b: the block memories of two FPGA boards, rail `bram`, with the published fault counts of
+#   Salami et al., MICRO 2018, doi 10.1109/MICRO.2018.00064, at each 10 mV (between two the lower one's). Where the
+#   board crashed, this process aborts: the crash of the simulated device, not of the host.
+#
+# No fork on any path and whole numbers below 2^31 only: a run takes a millisecond or two in any shell.
+set -u
+ulimit -c 0 2>/dev/null
+
+usage() {
+    cat <<'TEXT'
+usage: sim_dut.sh [--model generic|vc707|kc705b] [--vdut-mv N] [--fdut-mhz N] [--vbram-mv N] [--seed N]
+  --model NAME   the device (default generic)
+  --vdut-mv N    generic: voltage of rail dut in mV (default, nominal: 1000)
+  --fdut-mhz N   generic: its frequency in MHz (default, nominal: 3000)
+  --vbram-mv N   vc707, kc705b: voltage of rail bram in mV (default, nominal: 1000)
+  --seed N       the noise of this run (default 1); the FPGA models have none
+exit: 0 all words right, 1 wrong words, 64 bad usage; by signal or never where the simulated device crashes or hangs
+TEXT
+}
+
+bad_usage() {
+    echo "sim_dut: $1" >&2
+    usage >&2
+    exit 64
+}
+
+# A plain decimal number between $3 and $4, or bad usage. $1 is the option, $2 its value.
+number() {
+    case $2 in
+        '' | *[!0-9]* | 0?* | ???????????*) bad_usage "$1 needs a whole number, not '$2'" ;;
+    esac
+    [ "$2" -ge "$3" ] && [ "$2" -le "$4" ] || bad_usage "$1 must be $3 to $4, not $2"
+}
+
+# The next number of this run's noise into $noise, 1 to 2^31-2 (16807 modulo 2^31-1, Schrage's way).
+draw() {
+    noise=$((16807 * (noise % 127773) - 2836 * (noise / 127773)))
+    noise=$((noise > 0 ? noise : noise + 2147483647))
+}
+
+# How the run of a device that answers ends: $1 wrong bits, $2 corrected ones.
+answer() {
+    [ "$2" = 0 ] || echo "CORRECTED $2 bit(s) in word $((noise % WORDS))"
+    [ "$1" = 0 ] || echo "MISMATCH $1 wrong bit(s), first in word $((noise % WORDS))"
+    echo "corrected=$2"
+    echo "faults=$1"
+    if [ "$1" != 0 ]; then
+        echo "compared $WORDS words with their golden values: FAILED"
+        exit 1
+    fi
+    echo "compared $WORDS words with their golden values: OK"
+    exit 0
+}
+
+# The simulated device goes down with signal $1.
+die() {
+    echo "device lost at word $((noise % WORDS)): signal $1"
+    kill -"$1" $$
+    exit 70 # not reached unless the signal was lost
+}
+
+model=generic vdut='' fdut='' vbram='' seed=1
+while [ $# -gt 0 ]; do
+    case $1 in
+        --model | --vdut-mv | --fdut-mhz | --vbram-mv | --seed) [ $# -ge 2 ] || bad_usage "$1 needs a value" ;;
+    esac
+    case $1 in
+        --model) model=$2; shift ;;
+        --vdut-mv) number "$1" "$2" 0 5000; vdut=$2; shift ;;
+        --fdut-mhz) number "$1" "$2" 1 10000; fdut=$2; shift ;;
+        --vbram-mv) number "$1" "$2" 0 5000; vbram=$2; shift ;;
+        --seed) number "$1" "$2" 0 2147483647; seed=$2; shift ;;
+        --help) usage; exit 0 ;;
+        *) bad_usage "unknown argument '$1'" ;;
+    esac
+    shift
+done
+
+# A rail that the device does not have must not pass for one that was applied.
+case $model in
+    generic) [ -z "$vbram" ] || bad_usage 'model generic has no rail bram' ;;
+    vc707 | kc705b) [ -z "$vdut$fdut" ] || bad_usage "model $model has no rail dut" ;;
+    *) bad_usage "no model '$model'" ;;
+esac
+
+if [ "$model" != generic ]; then
+    WORDS=65536 noise=1 mv=${vbram:-1000}
+    echo "sim_dut: simulated $model, bram at $mv mV"
+    # Faults at the lower end of each 10 mV step; what is not listed lies below the crash.
+    case $model/$((mv / 10)) in
+        vc707/60) faults=4 ;;
+        vc707/59) faults=24 ;;
+        vc707/58) faults=146 ;;
+        vc707/57) faults=772 ;;
+        vc707/56) faults=2732 ;;
+        vc707/55) faults=7520 ;;
+        vc707/54) faults=23706 ;;
+        kc705b/60) faults=0 ;;
+        kc705b/59) faults=2 ;;
+        kc705b/58) faults=8 ;;
+        kc705b/57) faults=26 ;;
+        kc705b/56) faults=62 ;;
+        kc705b/55) faults=252 ;;
+        kc705b/54) faults=690 ;;
+        kc705b/53) faults=2274 ;;
+        *) [ "$mv" -ge 610 ] || die ABRT; faults=0 ;;
+    esac
+    answer "$faults" 0
+fi
+
+WORDS=4096 mv=${vdut:-1000} mhz=${fdut:-3000}
+echo "sim_dut: simulated generic device, dut at $mv mV, $mhz MHz, seed $seed"
+noise=$(((seed % 65536 * 31 + seed / 65536 + mv * 7919 + mhz * 104729) % 2147483646 + 1))
+draw; draw; draw
+
+# Microvolts above (or below) what this run needs.
+n=$((mhz / 10))
+margin=$((mv * 1000 - 735000 - n * n * 37 / 20 + noise % 18001 - 9000))
+draw
+
+if [ "$margin" -ge 0 ]; then
+    [ "$margin" -lt 8000 ] && [ $((noise % 3)) = 0 ] && answer 0 $((noise % 5 + 1))
+    answer 0 0
+elif [ "$margin" -ge -30000 ]; then
+    bits=$((-margin / 3000)) faults=1
+    while [ "$bits" -gt 0 ]; do
+        faults=$((faults * 2 + noise % 2))
+        draw
+        bits=$((bits - 1))
+    done
+    answer "$faults" 0
+elif [ "$margin" -ge -70000 ]; then
+    case $((noise % 16)) in
+        0)
+            echo "device stopped answering at word $((noise % WORDS))"
+            exec sleep 3600
+            ;;
+        [1-4] | 1[0-5]) die SEGV ;;
+        *) die BUS ;;
+    esac
+fi
+die ABRT
