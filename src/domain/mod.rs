@@ -1,15 +1,21 @@
 //! The values and rules of Road Runner. Pure: never files, clock, environment, threads.
 
 pub mod adapter;
+pub mod event;
 pub mod flow;
+pub mod host;
 pub mod margin;
 pub mod name;
 pub mod param;
 pub mod place;
+pub mod plan;
+pub mod point;
+pub mod policy;
 pub mod problem;
 pub mod sanitize;
 pub mod seed;
 pub mod sweep;
+pub mod table;
 pub mod time;
 pub mod units;
 pub mod verdict;

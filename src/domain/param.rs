@@ -259,42 +259,62 @@ fn in_unit(base: u64, factor: u64, decimals: u32) -> Option<String> {
     }
 }
 
+/// The value as text of one argument, in `unit` with at most `decimals`. A `bool` has none: its flag stands or not.
+pub fn render(
+    value: &ParamValue,
+    unit: Option<&str>,
+    decimals: u32,
+    allow_leading_dash: bool,
+) -> Result<String, ArgumentError> {
+    let quantity = |base: u64, factor: Option<u64>| {
+        factor.and_then(|factor| in_unit(base, factor, decimals)).ok_or_else(|| ArgumentError::NotWhole {
+            value: value.to_string(),
+            unit: unit.unwrap_or("s").to_owned(),
+            decimals,
+        })
+    };
+    let text = match value {
+        ParamValue::Duration(v) => quantity(v.base(), unit_factor::<Millis>(unit))?,
+        ParamValue::Voltage(v) => quantity(v.base(), unit_factor::<Microvolts>(unit))?,
+        ParamValue::Frequency(v) => quantity(v.base(), unit_factor::<Kilohertz>(unit))?,
+        other => other.to_string(),
+    };
+    if text.contains(['\0', '\n']) {
+        return Err(ArgumentError::ControlCharacter);
+    }
+    if text.starts_with('-') && !allow_leading_dash {
+        return Err(ArgumentError::LeadingDash);
+    }
+    Ok(text)
+}
+
+/// Base units in one `unit`, the kind's first unit when none is given; `None` for a unit of another kind.
+pub fn unit_factor<Q: crate::domain::units::Quantity>(unit: Option<&str>) -> Option<u64> {
+    match unit {
+        Some(unit) => Q::UNITS.iter().find(|(name, _)| *name == unit).map(|u| u.1),
+        None => Q::UNITS.first().map(|u| u.1),
+    }
+}
+
 impl ParamSpec {
-    /// The value as text of one argument. A `bool` has none: see [`ParamSpec::arguments`].
+    /// The value as text of one argument.
     pub fn render(&self, value: &ParamValue) -> Result<String, ArgumentError> {
-        fn unit_factor<Q: crate::domain::units::Quantity>(unit: Option<&str>) -> (String, u64) {
-            let (name, factor) =
-                Q::UNITS.iter().find(|(name, _)| Some(*name) == unit).or(Q::UNITS.first()).copied().unwrap_or(("", 1));
-            (name.to_owned(), factor)
-        }
-        let in_units = |base: u64, (unit, factor): (String, u64)| {
-            in_unit(base, factor, self.decimals).ok_or_else(|| ArgumentError::NotWhole {
-                value: value.to_string(),
-                unit,
-                decimals: self.decimals,
-            })
-        };
-        let unit = self.unit.as_deref();
-        let text = match value {
-            ParamValue::Duration(v) => in_units(v.base(), unit_factor::<Millis>(unit))?,
-            ParamValue::Voltage(v) => in_units(v.base(), unit_factor::<Microvolts>(unit))?,
-            ParamValue::Frequency(v) => in_units(v.base(), unit_factor::<Kilohertz>(unit))?,
-            other => other.to_string(),
-        };
-        if text.contains(['\0', '\n']) {
-            return Err(ArgumentError::ControlCharacter);
-        }
-        if text.starts_with('-') && !self.allow_leading_dash {
-            return Err(ArgumentError::LeadingDash);
-        }
-        Ok(text)
+        render(value, self.unit.as_deref(), self.decimals, self.allow_leading_dash)
     }
 
-    /// The arguments around one rendered value: flag and value, `flag=value`, or the value alone.
-    pub fn arguments(&self, rendered: String) -> Vec<String> {
-        match &self.flag {
+    /// All arguments of a value: flag and value, `flag=value`, the value alone, or a bare flag for a true `bool`.
+    pub fn arguments(&self, value: &ParamValue) -> Result<Vec<String>, ArgumentError> {
+        match value {
+            ParamValue::Bool(on) => Ok(self.flag.iter().filter(|_| *on).cloned().collect()),
+            other => Ok(Self::flagged(self.flag.as_deref(), self.render(other)?)),
+        }
+    }
+
+    /// The arguments around one rendered value.
+    pub fn flagged(flag: Option<&str>, rendered: String) -> Vec<String> {
+        match flag {
             Some(flag) if flag.ends_with('=') => vec![format!("{flag}{rendered}")],
-            Some(flag) => vec![flag.clone(), rendered],
+            Some(flag) => vec![flag.to_owned(), rendered],
             None => vec![rendered],
         }
     }
