@@ -1,0 +1,202 @@
+//! `summary.json`: the run state as written down, for a run and for a sub-run.
+
+use std::collections::BTreeMap;
+
+use serde::ser::SerializeSeq as _;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::domain::event::{RunStatus, StepFinished};
+use crate::domain::host::HostFacts;
+use crate::domain::name::Name;
+use crate::domain::point::MarginPoint;
+use crate::domain::run_state::{RunHeader, RunState};
+use crate::domain::seed::Seed;
+use crate::domain::time::Timestamp;
+use crate::domain::verdict::{Effects, Verdict};
+
+/// The version of the summaries that this program writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// How many children ended in which verdict: all eight, zero included.
+pub type Counts = BTreeMap<Verdict, u32>;
+
+/// Counts verdicts.
+pub fn count(verdicts: impl IntoIterator<Item = Verdict>) -> Counts {
+    let mut counts: Counts = Verdict::ALL.into_iter().map(|v| (v, 0)).collect();
+    for verdict in verdicts {
+        *counts.entry(verdict).or_default() += 1;
+    }
+    counts
+}
+
+/// A run's summary. `R` is its rows: owned when read, a view of the run state when written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary<R> {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// The run.
+    pub run_id: String,
+    /// How far it has come.
+    pub status: RunStatus,
+    /// The gravest of its sub-runs, once it has ended.
+    pub verdict: Option<Verdict>,
+    /// The flow's name.
+    pub flow: Name,
+    /// The margin profile's name.
+    pub margin: Name,
+    /// The unit under test, if named.
+    pub unit: Option<String>,
+    /// The seed of everything.
+    pub global_seed: Seed,
+    /// The plan's digest.
+    pub plan_digest: String,
+    /// The run whose plan this one repeats.
+    pub source_run: Option<String>,
+    /// The host it was planned for.
+    pub host: HostFacts,
+    /// The hardware profiles in force.
+    pub profile: Vec<Name>,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// The program's version.
+    pub road_runner_version: String,
+    /// What the command returned.
+    pub exit_code: Option<u8>,
+    /// Sub-runs by verdict.
+    pub counts: Counts,
+    /// Why it ended before its plan was done.
+    pub stop_reason: Option<String>,
+    /// One for each planned sub-run.
+    pub subruns: R,
+}
+
+/// A sub-run in its run's summary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SubRunRow {
+    /// `<run id>-s00`.
+    pub id: String,
+    /// From 0.
+    pub index: u32,
+    /// Where the margin is.
+    pub point: MarginPoint,
+    /// How it ended, if it has.
+    pub verdict: Option<Verdict>,
+}
+
+/// A sub-run's own summary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SubRunSummary {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// `<run id>-s00`.
+    pub id: String,
+    /// From 0.
+    pub index: u32,
+    /// Where the margin is.
+    pub point: MarginPoint,
+    /// Its own seed.
+    pub seed: Seed,
+    /// How it ended.
+    pub verdict: Option<Verdict>,
+    /// What was seen.
+    pub effects: Effects,
+    /// Executions by verdict.
+    pub counts: Counts,
+    /// Why it or part of it was not measured.
+    pub reason: Option<String>,
+    /// What each `step_finished` says.
+    pub steps: Vec<StepFinished>,
+}
+
+/// The rows of a run state, written one by one: a plan may have a hundred thousand.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'s>(&'s RunState);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let count = self.0.plan.experiment.sub_runs();
+        let mut rows = serializer.serialize_seq(Some(count as usize))?;
+        for index in 0..count {
+            let row = SubRunRow {
+                id: self.0.header.sub_run_id(count, index),
+                index,
+                point: self.0.plan.experiment.point(index).unwrap_or_default(),
+                verdict: self.0.sub_runs.get(index as usize).and_then(|s| s.verdict),
+            };
+            rows.serialize_element(&row)?;
+        }
+        rows.end()
+    }
+}
+
+impl RunHeader {
+    /// `<run id>-s00`, padded to the width of the last of `count`.
+    pub fn sub_run_id(&self, count: u32, index: u32) -> String {
+        let width = padding(count);
+        format!("{}-s{index:0width$}", self.run_id)
+    }
+}
+
+/// Digits of the largest index of `count` things, at least two: numbers in names sort as they count.
+pub fn padding(count: u32) -> usize {
+    let largest = count.saturating_sub(1);
+    (largest.checked_ilog10().unwrap_or(0) as usize + 1).max(2)
+}
+
+impl RunState {
+    /// `summary.json` of the run.
+    pub fn summary(&self) -> RunSummary<Rows<'_>> {
+        let experiment = &self.plan.experiment;
+        RunSummary {
+            format_version: FORMAT_VERSION,
+            run_id: self.header.run_id.clone(),
+            status: self.status,
+            verdict: self.end.map(|(verdict, _)| verdict),
+            flow: experiment.flow.clone(),
+            margin: experiment.margin.clone(),
+            unit: self.plan.unit.clone(),
+            global_seed: experiment.global_seed,
+            plan_digest: self.plan.digest.clone(),
+            source_run: self.header.source_run.clone(),
+            host: self.plan.host.clone(),
+            profile: experiment.profiles.clone(),
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            road_runner_version: self.header.version.clone(),
+            exit_code: self.end.map(|(_, code)| code),
+            counts: count(self.sub_runs.iter().filter_map(|s| s.verdict)),
+            stop_reason: self.stop_reason(),
+            subruns: Rows(self),
+        }
+    }
+
+    /// Why the run ended before its plan was done, in words.
+    pub fn stop_reason(&self) -> Option<String> {
+        let cancel = self.cancel.as_ref()?;
+        Some(match &cancel.detail {
+            Some(detail) => format!("{}: {detail}", cancel.reason.words()),
+            None => cancel.reason.words().to_owned(),
+        })
+    }
+
+    /// `summary.json` of a sub-run, from its steps; `None` when there is no such sub-run.
+    pub fn sub_run_summary(&self, index: u32) -> Option<SubRunSummary> {
+        let state = self.sub_runs.get(index as usize)?;
+        let sub_run = self.plan.experiment.sub_run(index)?;
+        let steps: Vec<StepFinished> = state.executions.iter().filter_map(|e| e.finished.as_deref().cloned()).collect();
+        Some(SubRunSummary {
+            format_version: FORMAT_VERSION,
+            id: self.header.sub_run_id(self.plan.experiment.sub_runs(), index),
+            index,
+            point: sub_run.point,
+            seed: sub_run.seed,
+            verdict: state.verdict,
+            effects: state.effects.clone(),
+            counts: count(steps.iter().map(|s| s.verdict)),
+            reason: state.reason.as_deref().map(str::to_owned),
+            steps,
+        })
+    }
+}
