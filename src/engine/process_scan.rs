@@ -1,0 +1,220 @@
+//! Who descends from this process, read from `/proc`: the living and the dead that nobody has collected.
+//! Never signals and never waits; what it returns is a photograph and may be out of date.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use rustix::process::Pid;
+
+/// One process as `/proc/<pid>/stat` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its id; another process may carry it once this one is collected.
+    pub pid: Pid,
+    /// Its parent's id.
+    pub parent: i32,
+    /// Its process group.
+    pub group: i32,
+    /// When it started, in clock ticks since boot: with the pid this names one process for good.
+    pub start_ticks: u64,
+    /// Ended, but not collected by its parent.
+    pub ended: bool,
+}
+
+impl Process {
+    /// Reads one process. `None` when there is none of that id.
+    pub fn read(pid: Pid) -> Option<Self> {
+        let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        parse_stat(&text)
+    }
+}
+
+/// Fields are separated by spaces, but the second is the command in parentheses and may hold anything: count from its end.
+fn parse_stat(text: &[u8]) -> Option<Process> {
+    let close = text.iter().rposition(|&b| b == b')')?;
+    let text = std::str::from_utf8(text.get(..text.iter().position(|&b| b == b' ')?)?)
+        .ok()
+        .zip(std::str::from_utf8(text.get(close + 1..)?).ok());
+    let (pid, rest) = text?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let group = fields.next()?.parse().ok()?;
+    // state is field 3 of the manual, start time 22.
+    let start_ticks = fields.nth(16)?.parse().ok()?;
+    Some(Process {
+        pid: Pid::from_raw(pid.parse().ok()?)?,
+        parent,
+        group,
+        start_ticks,
+        ended: matches!(state, "Z" | "X"),
+    })
+}
+
+/// The direct children of this process, kept open because it is asked once per execution.
+///
+/// The kernel lists children by the thread that has them: those that this thread started, and those that came home
+/// to the subreaper, which it gives to the first living thread.
+#[derive(Debug)]
+pub struct Children {
+    /// `None` where the kernel was built without these lists; then every process is looked at.
+    lists: Option<Vec<File>>,
+}
+
+impl Children {
+    /// For the calling thread and the main thread: all executions must be started by the same thread.
+    pub fn open() -> Self {
+        let own = rustix::thread::gettid();
+        let main = rustix::process::getpid();
+        let open = |tid: Pid| File::open(format!("/proc/self/task/{tid}/children"));
+        let lists = if own == main {
+            open(main).map(|list| vec![list])
+        } else {
+            open(main).and_then(|list| Ok(vec![list, open(own)?]))
+        };
+        Self { lists: lists.ok() }
+    }
+
+    /// Ids of all direct children, ended ones included. They cannot be recycled until this process collects them.
+    pub fn list(&self) -> io::Result<Vec<Pid>> {
+        let Some(lists) = &self.lists else {
+            let own = rustix::process::getpid().as_raw_nonzero().get();
+            return Ok(every_process()?
+                .into_iter()
+                .filter(|process| process.parent == own)
+                .map(|process| process.pid)
+                .collect());
+        };
+        let mut pids = Vec::new();
+        let mut text = Vec::new();
+        for list in lists {
+            text.clear();
+            read_from_start(list, &mut text)?;
+            parse_pids(&text, &mut pids);
+        }
+        Ok(pids)
+    }
+
+    /// All descendants, parents before their children.
+    pub fn descendants(&self) -> io::Result<Vec<Process>> {
+        if self.lists.is_none() {
+            let own = rustix::process::getpid().as_raw_nonzero().get();
+            return Ok(descend(&every_process()?, own));
+        }
+        let mut found: Vec<Process> = self.list()?.into_iter().filter_map(Process::read).collect();
+        let mut next = 0;
+        while let Some(process) = found.get(next) {
+            next += 1;
+            if !process.ended {
+                let children = children_of(process.pid);
+                found.extend(children.into_iter().filter_map(Process::read));
+            }
+        }
+        // A process that moves while we look may be met twice.
+        let mut seen = std::collections::BTreeSet::new();
+        found.retain(|process| seen.insert(process.pid.as_raw_nonzero()));
+        Ok(found)
+    }
+}
+
+/// A process that ends while it is read has no children left, so errors mean none.
+fn children_of(pid: Pid) -> Vec<Pid> {
+    let mut pids = Vec::new();
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return pids;
+    };
+    for task in tasks.flatten() {
+        if let Ok(text) = fs::read(task.path().join("children")) {
+            parse_pids(&text, &mut pids);
+        }
+    }
+    pids
+}
+
+fn parse_pids(text: &[u8], pids: &mut Vec<Pid>) {
+    pids.extend(
+        text.split(u8::is_ascii_whitespace)
+            .filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok())
+            .filter_map(Pid::from_raw),
+    );
+}
+
+fn read_from_start(file: &File, text: &mut Vec<u8>) -> io::Result<()> {
+    let mut piece = [0; 1024];
+    loop {
+        let read = file.read_at(&mut piece, text.len() as u64)?;
+        if read == 0 {
+            return Ok(());
+        }
+        text.extend_from_slice(piece.get(..read).unwrap_or_default());
+    }
+}
+
+fn every_process() -> io::Result<Vec<Process>> {
+    Ok(fs::read_dir("/proc")?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(Pid::from_raw)
+        .filter_map(Process::read)
+        .collect())
+}
+
+/// Those of `all` that descend from `root`, parents before their children.
+fn descend(all: &[Process], root: i32) -> Vec<Process> {
+    let mut found: Vec<Process> = Vec::new();
+    let mut parents = vec![root];
+    while let Some(parent) = parents.pop() {
+        for process in all.iter().filter(|process| process.parent == parent) {
+            found.push(*process);
+            parents.push(process.pid.as_raw_nonzero().get());
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(stat: &str, expected: Option<(i32, i32, i32, u64, bool)>) {
+        let process = parse_stat(stat.as_bytes());
+        let fields = process.map(|p| {
+            let pid = p.pid.as_raw_nonzero().get();
+            (pid, p.parent, p.group, p.start_ticks, p.ended)
+        });
+        assert_eq!(fields, expected, "{stat}");
+    }
+
+    #[test]
+    fn a_command_may_hold_anything() {
+        let tail = "20 30 30 0 -1 4194304 91 0 0 0 0 0 0 0 20 0 1 0 7654321 2621440 200";
+        check(&format!("10 (sleep) S {tail}"), Some((10, 20, 30, 7_654_321, false)));
+        check(&format!("10 (a) R 1 1 (b) Z {tail}"), Some((10, 20, 30, 7_654_321, true)));
+        check("10 (sleep) S 20", None);
+        check("", None);
+    }
+
+    #[test]
+    fn our_own_parent_and_start_are_read() {
+        let own = rustix::process::getpid();
+        let process = Process::read(own).unwrap();
+        let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+        assert_eq!((process.pid, process.parent), (own, parent));
+        assert!(process.start_ticks > 0 && !process.ended);
+    }
+
+    #[test]
+    fn descent_is_by_parents_only() {
+        let one = |pid, parent| Process {
+            pid: Pid::from_raw(pid).unwrap(),
+            parent,
+            group: pid,
+            start_ticks: 1,
+            ended: false,
+        };
+        let all = [one(2, 1), one(3, 2), one(4, 9), one(5, 3), one(9, 1)];
+        let found: Vec<i32> = descend(&all, 2).iter().map(|p| p.pid.as_raw_nonzero().get()).collect();
+        assert_eq!(found, [3, 5]);
+    }
+}
