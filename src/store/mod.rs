@@ -1,1 +1,16 @@
-//! The run directory: every path spelled once, journals, atomic JSON, locks. Never decides verdicts.
+//! The run directory: every path spelled once, journals, atomic JSON, locks, history.
+//! Never decides verdicts, never prints, and knows nothing of how steps are executed.
+
+pub mod atomic;
+pub mod error;
+pub mod hash;
+pub mod inputs;
+pub mod layout;
+pub mod lock;
+pub mod run_id;
+pub mod space;
+
+#[cfg(test)]
+pub(crate) mod test_disk;
+
+pub use error::StoreError;
