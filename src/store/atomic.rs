@@ -1,47 +1,33 @@
 //! Replacing a file as a whole: readers see the old content or the new, and so does the disk after a crash.
 //! Never leaves a half-written file under the real name, nor a temporary one after a failure.
 
-use std::fs::Permissions;
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use serde::Serialize;
 
 use super::StoreError;
-use super::layout::sync_directory;
+use super::layout::{open_private, sync_directory};
 
 /// Replaces `path` with `text`.
 pub fn replace_text(path: &Path, text: &str) -> Result<(), StoreError> {
-    replace_with(path, |target| {
-        target
-            .write_all(text.as_bytes())
-            .map_err(StoreError::io("write", path))
-    })
+    replace_with(path, |target| target.write_all(text.as_bytes()).map_err(StoreError::io("write", path)))
 }
 
 /// Replaces `path` with `value` as JSON on one line.
 pub fn replace_json<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<(), StoreError> {
     replace_with(path, |target| {
-        serde_json::to_writer(&mut *target, value)
-            .map_err(|error| StoreError::encode(path, error))?;
-        target
-            .write_all(b"\n")
-            .map_err(StoreError::io("write", path))
+        serde_json::to_writer(&mut *target, value).map_err(|error| StoreError::encode(path, error))?;
+        target.write_all(b"\n").map_err(StoreError::io("write", path))
     })
 }
 
 /// Replaces `path` with `value` as indented JSON, for files that people read.
-pub fn replace_json_indented<T: Serialize + ?Sized>(
-    path: &Path,
-    value: &T,
-) -> Result<(), StoreError> {
+pub fn replace_json_indented<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<(), StoreError> {
     replace_with(path, |target| {
-        serde_json::to_writer_pretty(&mut *target, value)
-            .map_err(|error| StoreError::encode(path, error))?;
-        target
-            .write_all(b"\n")
-            .map_err(StoreError::io("write", path))
+        serde_json::to_writer_pretty(&mut *target, value).map_err(|error| StoreError::encode(path, error))?;
+        target.write_all(b"\n").map_err(StoreError::io("write", path))
     })
 }
 
@@ -54,72 +40,39 @@ pub fn replace_with(
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let prefix = format!(
-        ".{}.",
-        path.file_name().unwrap_or_default().to_string_lossy()
-    );
-    let mut builder = tempfile::Builder::new();
-    let temporary = builder
+    let prefix = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    let temporary = tempfile::Builder::new()
         .prefix(&prefix)
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(folder)
-        .map_err(|error| StoreError::io("write", path)(bare(error)))?;
-    temporary
-        .as_file()
-        .set_permissions(Permissions::from_mode(0o600))
+        .make_in(folder, |temporary| open_private(temporary, flags))
         .map_err(StoreError::io("write", path))?;
     // Dropping the temporary file on any error below removes it.
     let mut target = BufWriter::with_capacity(64 * 1024, temporary.as_file());
     fill(&mut target)?;
     target.flush().map_err(StoreError::io("write", path))?;
     drop(target);
-    temporary
-        .as_file()
-        .sync_data()
-        .map_err(StoreError::io("sync", path))?;
-    temporary
-        .persist(path)
-        .map_err(|error| StoreError::io("write", path)(error.error))?;
+    temporary.as_file().sync_data().map_err(StoreError::io("sync", path))?;
+    temporary.persist(path).map_err(|error| StoreError::io("write", path)(error.error))?;
     sync_directory(folder)
-}
-
-/// tempfile wraps the system's error with the temporary name; ours names the file that matters.
-fn bare(error: io::Error) -> io::Error {
-    let Some(wrapped) = error.get_ref() else {
-        return error;
-    };
-    let inner = wrapped
-        .source()
-        .and_then(|source| source.downcast_ref::<io::Error>());
-    match inner.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
     use crate::store::test_disk::TinyDisk;
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
 
     fn check(folder: &Path, error: &StoreError, expected: &str) {
-        assert_eq!(
-            error
-                .to_string()
-                .replace(&folder.display().to_string(), "D"),
-            expected
-        );
+        assert_eq!(error.to_string().replace(&folder.display().to_string(), "D"), expected);
     }
 
     #[test]
@@ -132,20 +85,14 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "[\n  1\n]\n");
         replace_text(&path, "# x\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "# x\n");
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(names(folder.path()), ["summary.json"]);
     }
 
     #[test]
     fn a_symlink_is_replaced_and_not_followed() {
         let folder = tempfile::tempdir().unwrap();
-        let (target, path) = (
-            folder.path().join("target"),
-            folder.path().join("summary.json"),
-        );
+        let (target, path) = (folder.path().join("target"), folder.path().join("summary.json"));
         fs::write(&target, "kept").unwrap();
         std::os::unix::fs::symlink(&target, &path).unwrap();
         replace_text(&path, "new").unwrap();
@@ -165,19 +112,11 @@ mod tests {
 
         let path = folder.path().join("plan.json");
         let broken = std::collections::BTreeMap::from([((1, 2), 3)]);
-        check(
-            folder.path(),
-            &replace_json(&path, &broken).unwrap_err(),
-            "write D/plan.json: key must be a string",
-        );
+        check(folder.path(), &replace_json(&path, &broken).unwrap_err(), "write D/plan.json: key must be a string");
 
         fs::create_dir_all(folder.path().join("report.md/x")).unwrap();
         let path = folder.path().join("report.md");
-        check(
-            folder.path(),
-            &replace_text(&path, "x").unwrap_err(),
-            "write D/report.md: Is a directory",
-        );
+        check(folder.path(), &replace_text(&path, "x").unwrap_err(), "write D/report.md: Is a directory");
         assert_eq!(names(folder.path()), ["report.md"]);
     }
 
@@ -190,11 +129,7 @@ mod tests {
         replace_text(&path, "old").unwrap();
         let error = replace_text(&path, &"x".repeat(1 << 20)).unwrap_err();
         assert!(error.is_full());
-        check(
-            disk.path(),
-            &error,
-            "write D/summary.json: No space left on device",
-        );
+        check(disk.path(), &error, "write D/summary.json: No space left on device");
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(names(disk.path()), ["summary.json"]);
     }

@@ -75,31 +75,17 @@ pub enum StoreError {
 
 impl StoreError {
     /// For `map_err`: an I/O failure of `doing` at `path`.
-    pub(crate) fn io<E: Into<io::Error>>(
-        doing: &'static str,
-        path: &Path,
-    ) -> impl FnOnce(E) -> Self {
+    pub(crate) fn io<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl FnOnce(E) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io {
-            doing,
-            path,
-            source: source.into(),
-        }
+        move |source| Self::Io { doing, path, source: source.into() }
     }
 
     /// Turns a failure of serde while writing into what caused it: a full disk stays a full disk.
     pub(crate) fn encode(path: &Path, error: serde_json::Error) -> Self {
         if error.is_io() {
-            Self::Io {
-                doing: "write",
-                path: path.to_path_buf(),
-                source: error.into(),
-            }
+            Self::Io { doing: "write", path: path.to_path_buf(), source: error.into() }
         } else {
-            Self::Encode {
-                path: path.to_path_buf(),
-                message: error.to_string(),
-            }
+            Self::Encode { path: path.to_path_buf(), message: error.to_string() }
         }
     }
 
@@ -119,9 +105,7 @@ impl StoreError {
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match error.raw_os_error() {
-        Some(code) => text
-            .trim_end_matches(&format!(" (os error {code})"))
-            .to_owned(),
+        Some(code) => text.trim_end_matches(&format!(" (os error {code})")).to_owned(),
         None => text,
     }
 }
@@ -137,14 +121,8 @@ mod tests {
 
     #[test]
     fn says_what_where_and_why_without_numbers() {
-        check(
-            rustix::io::Errno::NOSPC,
-            "write runs/x/summary.json: No space left on device",
-        );
-        check(
-            rustix::io::Errno::ACCESS,
-            "write runs/x/summary.json: Permission denied",
-        );
+        check(rustix::io::Errno::NOSPC, "write runs/x/summary.json: No space left on device");
+        check(rustix::io::Errno::ACCESS, "write runs/x/summary.json: Permission denied");
     }
 
     #[test]

@@ -19,13 +19,9 @@ pub fn bytes(bytes: &[u8]) -> String {
 /// Lower-case hex of SHA-256 over the content of the file at `path` (a symlink is followed).
 pub fn file(path: &Path) -> Result<String, StoreError> {
     let mut source = File::open(path).map_err(StoreError::io("read", path))?;
-    stream(&mut source, &mut io::sink())
-        .map(|(digest, _)| digest)
-        .map_err(|fault| match fault {
-            StreamError::Read(error) | StreamError::Write(error) => {
-                StoreError::io("read", path)(error)
-            }
-        })
+    stream(&mut source, &mut io::sink()).map(|(digest, _)| digest).map_err(|fault| match fault {
+        StreamError::Read(error) | StreamError::Write(error) => StoreError::io("read", path)(error),
+    })
 }
 
 /// Which side of a copy failed.
@@ -36,10 +32,7 @@ pub(crate) enum StreamError {
 }
 
 /// Copies `source` to `target` and returns the hex digest and the number of bytes that went through.
-pub(crate) fn stream(
-    source: &mut impl Read,
-    target: &mut impl Write,
-) -> Result<(String, u64), StreamError> {
+pub(crate) fn stream(source: &mut impl Read, target: &mut impl Write) -> Result<(String, u64), StreamError> {
     let mut hasher = Sha256::new();
     let mut piece = vec![0; PIECE];
     let mut total = 0;
@@ -82,33 +75,16 @@ mod tests {
 
     #[test]
     fn gives_the_published_vectors() {
-        check(
-            b"",
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-        );
-        check(
-            b"abc",
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-        );
-        check(
-            &vec![b'a'; 1_000_000],
-            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
-        );
+        check(b"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        check(b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        check(&vec![b'a'; 1_000_000], "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
     }
 
     #[test]
     fn a_folder_or_nothing_is_an_error_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
-        let text = |path: &Path| {
-            file(path)
-                .unwrap_err()
-                .to_string()
-                .replace(&folder.path().display().to_string(), "D")
-        };
+        let text = |path: &Path| file(path).unwrap_err().to_string().replace(&folder.path().display().to_string(), "D");
         assert_eq!(text(folder.path()), "read D: Is a directory");
-        assert_eq!(
-            text(&folder.path().join("x")),
-            "read D/x: No such file or directory"
-        );
+        assert_eq!(text(&folder.path().join("x")), "read D/x: No such file or directory");
     }
 }

@@ -14,40 +14,20 @@ use super::layout::{open_private, sync_directory};
 
 /// Copies `source` to `relative` below `inputs` and checks on the way that its SHA-256 is `planned` (lower-case hex).
 /// Returns where the copy is. The copy is on disk when this returns; its folders are once [`sync`] was called.
-pub fn copy(
-    source: &Path,
-    inputs: &Path,
-    relative: &Path,
-    planned: &str,
-) -> Result<PathBuf, StoreError> {
-    let named = relative
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
+pub fn copy(source: &Path, inputs: &Path, relative: &Path, planned: &str) -> Result<PathBuf, StoreError> {
+    let named = relative.components().all(|part| matches!(part, Component::Normal(_)));
     if !named || relative.as_os_str().is_empty() {
-        return Err(StoreError::Name {
-            what: "input file",
-            name: relative.display().to_string(),
-        });
+        return Err(StoreError::Name { what: "input file", name: relative.display().to_string() });
     }
     let target = inputs.join(relative);
     let folder = target.parent().unwrap_or(inputs);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(StoreError::io("create", folder))?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(StoreError::io("create", folder))?;
     let mut from = open_regular(source).map_err(StoreError::io("read", source))?;
     let mut to = open_private(&target, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
         .map_err(StoreError::io("write", &target))?;
     let copied = match hash::stream(&mut from, &mut to) {
-        Ok((found, _)) if found == planned => {
-            to.sync_data().map_err(StoreError::io("sync", &target))
-        }
-        Ok((found, _)) => Err(StoreError::Changed {
-            path: source.to_path_buf(),
-            found,
-            planned: planned.to_owned(),
-        }),
+        Ok((found, _)) if found == planned => to.sync_data().map_err(StoreError::io("sync", &target)),
+        Ok((found, _)) => Err(StoreError::Changed { path: source.to_path_buf(), found, planned: planned.to_owned() }),
         Err(StreamError::Read(error)) => Err(StoreError::io("read", source)(error)),
         Err(StreamError::Write(error)) => Err(StoreError::io("write", &target)(error)),
     };
@@ -73,11 +53,7 @@ pub fn sync(inputs: &Path) -> Result<(), StoreError> {
 fn open_regular(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::other("not a regular file"))
-    }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
 }
 
 #[cfg(test)]
@@ -87,12 +63,7 @@ mod tests {
 
     fn check(folder: &Path, relative: &str, planned: &str, expected: &str) {
         let source = folder.join("source.yaml");
-        let result = copy(
-            &source,
-            &folder.join("inputs"),
-            Path::new(relative),
-            planned,
-        );
+        let result = copy(&source, &folder.join("inputs"), Path::new(relative), planned);
         let text = match result {
             Ok(path) => path.display().to_string(),
             Err(error) => error.to_string(),
@@ -107,32 +78,17 @@ mod tests {
         fs::write(at.join("source.yaml"), "name: x\n").unwrap();
         let digest = hash::bytes(b"name: x\n");
         check(at, "flows/x.yaml", &digest, "D/inputs/flows/x.yaml");
-        assert_eq!(
-            fs::read_to_string(at.join("inputs/flows/x.yaml")).unwrap(),
-            "name: x\n"
-        );
-        check(
-            at,
-            "flows/x.yaml",
-            &digest,
-            "write D/inputs/flows/x.yaml: File exists",
-        );
+        assert_eq!(fs::read_to_string(at.join("inputs/flows/x.yaml")).unwrap(), "name: x\n");
+        check(at, "flows/x.yaml", &digest, "write D/inputs/flows/x.yaml: File exists");
         check(
             at,
             "margins/y.yaml",
             "00",
-            &format!(
-                "copy D/source.yaml: its content is not what was planned (sha256 {digest}, planned 00)"
-            ),
+            &format!("copy D/source.yaml: its content is not what was planned (sha256 {digest}, planned 00)"),
         );
         assert!(!at.join("inputs/margins/y.yaml").exists());
         for bad in ["", "/etc/x", "../x", "a/../../x", "."] {
-            check(
-                at,
-                bad,
-                &digest,
-                &format!("input file '{bad}' is not a valid name"),
-            );
+            check(at, bad, &digest, &format!("input file '{bad}' is not a valid name"));
         }
         sync(&at.join("inputs")).unwrap();
     }
@@ -140,19 +96,9 @@ mod tests {
     #[test]
     fn folders_and_missing_files_are_said() {
         let folder = tempfile::tempdir().unwrap();
-        check(
-            folder.path(),
-            "x",
-            "00",
-            "read D/source.yaml: No such file or directory",
-        );
+        check(folder.path(), "x", "00", "read D/source.yaml: No such file or directory");
         fs::create_dir(folder.path().join("source.yaml")).unwrap();
-        check(
-            folder.path(),
-            "x",
-            "00",
-            "read D/source.yaml: not a regular file",
-        );
+        check(folder.path(), "x", "00", "read D/source.yaml: not a regular file");
     }
 
     #[test]
@@ -163,13 +109,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (source, content) = (folder.path().join("big"), vec![b'x'; 1 << 20]);
         fs::write(&source, &content).unwrap();
-        let error = copy(
-            &source,
-            disk.path(),
-            Path::new("big"),
-            &hash::bytes(&content),
-        )
-        .unwrap_err();
+        let error = copy(&source, disk.path(), Path::new("big"), &hash::bytes(&content)).unwrap_err();
         assert!(error.is_full(), "{error}");
         assert!(!disk.path().join("big").exists());
     }

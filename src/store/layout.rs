@@ -14,11 +14,7 @@ use super::run_id::RunId;
 
 /// The runs folder, made if it is not there (0700, parents too). A symlink here is the user's own choice.
 pub fn ensure_runs_folder(runs: &Path) -> Result<(), StoreError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(runs)
-        .map_err(StoreError::io("create", runs))
+    DirBuilder::new().recursive(true).mode(0o700).create(runs).map_err(StoreError::io("create", runs))
 }
 
 /// A run directory, by path.
@@ -92,18 +88,11 @@ impl RunDir {
 
     /// The directory of the sub-run `id`, whether or not it has been made. An id that could leave `subruns/` is refused.
     pub fn subrun(&self, id: &str) -> Result<SubRunDir, StoreError> {
-        let plain = id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if !plain || !id.starts_with("rr-") || id.len() > 64 {
-            return Err(StoreError::Name {
-                what: "sub-run",
-                name: id.to_owned(),
-            });
+            return Err(StoreError::Name { what: "sub-run", name: id.to_owned() });
         }
-        Ok(SubRunDir {
-            root: self.subruns().join(id),
-        })
+        Ok(SubRunDir { root: self.subruns().join(id) })
     }
 }
 
@@ -131,12 +120,7 @@ impl PreparedRun {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(StoreError::io("create", &root)(error)),
             }
-            let prepared = Self {
-                runs: runs.to_path_buf(),
-                dir: RunDir { root },
-                published: false,
-                id,
-            };
+            let prepared = Self { runs: runs.to_path_buf(), dir: RunDir { root }, published: false, id };
             if fs::symlink_metadata(runs.join(prepared.id.to_string())).is_err() {
                 for folder in [prepared.dir.inputs(), prepared.dir.subruns()] {
                     make_directory(&folder).map_err(StoreError::io("create", &folder))?;
@@ -144,10 +128,7 @@ impl PreparedRun {
                 return Ok(prepared);
             }
         }
-        Err(StoreError::Name {
-            what: "run",
-            name: base.to_string(),
-        })
+        Err(StoreError::Name { what: "run", name: base.to_string() })
     }
 
     /// The id that the run will have.
@@ -191,10 +172,7 @@ impl SubRunDir {
     pub fn create(&self) -> Result<(), StoreError> {
         let parent = self.root.parent().unwrap_or(&self.root);
         let inner = ["stdout", "stderr", "artifacts"].map(|name| self.root.join(name));
-        for folder in [parent, &self.root]
-            .into_iter()
-            .chain(inner.iter().map(PathBuf::as_path))
-        {
+        for folder in [parent, &self.root].into_iter().chain(inner.iter().map(PathBuf::as_path)) {
             keep_directory(folder)?;
         }
         sync_directory(&self.root)?;
@@ -245,8 +223,7 @@ impl SubRunDir {
 
     /// Opens a log file for appending, to be handed to a step as its descriptor.
     pub fn open_log(&self, path: &Path) -> Result<File, StoreError> {
-        open_private(path, OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND)
-            .map_err(StoreError::io("create", path))
+        open_private(path, OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND).map_err(StoreError::io("create", path))
     }
 }
 
@@ -257,18 +234,9 @@ pub struct ExecutionName(String);
 impl ExecutionName {
     /// The name of execution `index` (from 0) of `count` in a sub-run, of the step `step`.
     /// A character that a step's name cannot have becomes `_`, so an edited plan cannot name another folder.
-    pub fn new(index: usize, count: usize, step: &str) -> Self {
-        let step: String = step
-            .chars()
-            .take(64)
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || c == '-' {
-                    c
-                } else {
-                    '_'
-                }
-            })
-            .collect();
+    pub fn new(index: u32, count: u32, step: &str) -> Self {
+        let step: String =
+            step.chars().take(64).map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
         Self(format!("{}_{step}", padded(index, count)))
     }
 
@@ -279,12 +247,12 @@ impl ExecutionName {
 }
 
 /// The id of sub-run `index` (from 0) of `count`: `rr-20250101T010101Z-abc123-s00`.
-pub fn subrun_id(run: &RunId, index: usize, count: usize) -> String {
+pub fn subrun_id(run: &RunId, index: u32, count: u32) -> String {
     format!("{run}-s{}", padded(index, count))
 }
 
 /// `index` with zeros to the width of the largest of `count` (that is `count - 1`), at least two.
-pub fn padded(index: usize, count: usize) -> String {
+pub fn padded(index: u32, count: u32) -> String {
     let width = count.saturating_sub(1).to_string().len().max(2);
     format!("{index:0width$}")
 }
@@ -292,19 +260,13 @@ pub fn padded(index: usize, count: usize) -> String {
 /// Opens a directory that is not a symlink.
 pub(crate) fn open_directory(path: &Path) -> Result<File, StoreError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty())
-        .map(File::from)
-        .map_err(StoreError::io("open", path))
+    rustix::fs::open(path, flags, Mode::empty()).map(File::from).map_err(StoreError::io("open", path))
 }
 
 /// Opens a file that is not a symlink; one that is made by this is 0600.
 pub(crate) fn open_private(path: &Path, flags: OFlags) -> io::Result<File> {
     let mode = Mode::RUSR | Mode::WUSR;
-    let file = File::from(rustix::fs::open(
-        path,
-        flags | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-        mode,
-    )?);
+    let file = File::from(rustix::fs::open(path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode)?);
     // A umask that takes the owner's bits away would leave a file that a resume cannot open.
     if flags.contains(OFlags::CREATE) && file.metadata()?.permissions().mode() & 0o777 != 0o600 {
         rustix::fs::fchmod(&file, mode)?;
@@ -315,8 +277,7 @@ pub(crate) fn open_private(path: &Path, flags: OFlags) -> io::Result<File> {
 /// Writes a directory's entries to disk, so that a file made or renamed in it survives the host.
 pub(crate) fn sync_directory(path: &Path) -> Result<(), StoreError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder =
-        rustix::fs::open(path, flags, Mode::empty()).map_err(StoreError::io("open", path))?;
+    let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(StoreError::io("open", path))?;
     match rustix::fs::fsync(&folder) {
         // Some network file systems have nothing to sync in a directory and say so.
         Ok(()) | Err(Errno::INVAL) => Ok(()),
@@ -335,9 +296,7 @@ fn make_directory(path: &Path) -> io::Result<()> {
 /// Makes a directory, or keeps one that is there, if it is one.
 fn keep_directory(path: &Path) -> Result<(), StoreError> {
     match make_directory(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            open_directory(path).map(drop)
-        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_directory(path).map(drop),
         made => made.map_err(StoreError::io("create", path)),
     }
 }
@@ -367,7 +326,7 @@ mod tests {
 
     const ID: &str = "rr-20250101T010101Z-abc123";
 
-    fn check(index: usize, count: usize, step: &str, expected: &str) {
+    fn check(index: u32, count: u32, step: &str, expected: &str) {
         assert_eq!(ExecutionName::new(index, count, step).as_str(), expected);
     }
 
@@ -379,10 +338,7 @@ mod tests {
         check(12_345, 100_000, "x", "12345_x");
         check(0, 1, "../../etc/passwd", "00_______etc_passwd");
         assert_eq!(subrun_id(&id(ID), 3, 7), "rr-20250101T010101Z-abc123-s03");
-        assert_eq!(
-            subrun_id(&id("rr-20250101T010101Z-abc123-2"), 3, 1001),
-            "rr-20250101T010101Z-abc123-2-s0003"
-        );
+        assert_eq!(subrun_id(&id("rr-20250101T010101Z-abc123-2"), 3, 1001), "rr-20250101T010101Z-abc123-2-s0003");
     }
 
     #[test]
@@ -397,18 +353,12 @@ mod tests {
         let dir = first.publish().unwrap();
         assert_eq!(dir, RunDir::open(&runs, &id(ID)).unwrap());
         assert_eq!(fs::read_to_string(dir.plan()).unwrap(), "{}");
-        assert_eq!(
-            (mode(&runs), mode(dir.root()), mode(&dir.inputs())),
-            (0o700, 0o700, 0o700)
-        );
+        assert_eq!((mode(&runs), mode(dir.root()), mode(&dir.inputs())), (0o700, 0o700, 0o700));
         drop(second);
         let third = PreparedRun::reserve(&runs, &id(ID)).unwrap();
         assert_eq!(third.id().to_string(), format!("{ID}-2"));
         drop(third);
-        let left: Vec<_> = fs::read_dir(&runs)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
+        let left: Vec<_> = fs::read_dir(&runs).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, [ID], "nothing is left of what was not published");
     }
 
@@ -418,10 +368,7 @@ mod tests {
         let prepared = PreparedRun::reserve(folder.path(), &id(ID)).unwrap();
         fs::create_dir(folder.path().join(ID)).unwrap();
         let error = prepared.publish().unwrap_err().to_string();
-        assert_eq!(
-            error.replace(&folder.path().display().to_string(), "D"),
-            format!("create D/{ID}: File exists")
-        );
+        assert_eq!(error.replace(&folder.path().display().to_string(), "D"), format!("create D/{ID}: File exists"));
     }
 
     #[test]

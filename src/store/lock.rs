@@ -82,25 +82,18 @@ impl Lock {
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) if attempt < TRIES => thread::sleep(PAUSE),
                 Err(Errno::WOULDBLOCK) => {
-                    return Err(StoreError::Locked {
-                        path: path.to_path_buf(),
-                        holder: read_holder(&file),
-                    });
+                    return Err(StoreError::Locked { path: path.to_path_buf(), holder: read_holder(&file) });
                 }
                 Err(error) => return Err(StoreError::io("lock", path)(error)),
             }
         }
-        let mut text =
-            serde_json::to_vec(holder).map_err(|error| StoreError::encode(path, error))?;
+        let mut text = serde_json::to_vec(holder).map_err(|error| StoreError::encode(path, error))?;
         text.push(b'\n');
         // The new text first, then the cut: a reader in between finds it whole, with old bytes behind it.
         file.write_all_at(&text, 0)
             .and_then(|()| file.set_len(text.len() as u64))
             .map_err(StoreError::io("write", path))?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            _file: file,
-        })
+        Ok(Self { path: path.to_path_buf(), _file: file })
     }
 
     /// Takes the host-wide lock at the first of `candidates` whose folder lets us.
@@ -108,30 +101,18 @@ impl Lock {
         let mut last = None;
         for path in candidates {
             match Self::acquire(path, LockScope::Host, holder) {
-                Err(StoreError::Io {
-                    doing,
-                    path,
-                    source,
-                }) if matches!(
-                    source.kind(),
-                    io::ErrorKind::NotFound
-                        | io::ErrorKind::PermissionDenied
-                        | io::ErrorKind::ReadOnlyFilesystem
-                ) =>
+                Err(StoreError::Io { doing, path, source })
+                    if matches!(
+                        source.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                    ) =>
                 {
-                    last = Some(StoreError::Io {
-                        doing,
-                        path,
-                        source,
-                    });
+                    last = Some(StoreError::Io { doing, path, source });
                 }
                 decided => return decided,
             }
         }
-        Err(last.unwrap_or_else(|| StoreError::Name {
-            what: "lock",
-            name: String::new(),
-        }))
+        Err(last.unwrap_or_else(|| StoreError::Name { what: "lock", name: String::new() }))
     }
 
     /// The lock file.
@@ -169,16 +150,14 @@ fn open_for_taking(path: &Path, scope: LockScope) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     // Opened before made: in a sticky folder the kernel may refuse to "make" a file that another user owns.
     let file = match rustix::fs::open(path, flags, mode) {
-        Err(Errno::NOENT) => {
-            match rustix::fs::open(path, flags | OFlags::CREATE | OFlags::EXCL, mode) {
-                Ok(file) => {
-                    rustix::fs::fchmod(&file, mode)?;
-                    file
-                }
-                Err(Errno::EXIST) => rustix::fs::open(path, flags, mode)?,
-                Err(error) => return Err(error.into()),
+        Err(Errno::NOENT) => match rustix::fs::open(path, flags | OFlags::CREATE | OFlags::EXCL, mode) {
+            Ok(file) => {
+                rustix::fs::fchmod(&file, mode)?;
+                file
             }
-        }
+            Err(Errno::EXIST) => rustix::fs::open(path, flags, mode)?,
+            Err(error) => return Err(error.into()),
+        },
         opened => opened?,
     };
     let file = File::from(file);
@@ -191,13 +170,8 @@ fn open_for_taking(path: &Path, scope: LockScope) -> io::Result<File> {
 
 fn read_holder(mut file: &File) -> Option<Holder> {
     let mut bytes = Vec::new();
-    Read::take(&mut file, 64 * 1024)
-        .read_to_end(&mut bytes)
-        .ok()?;
-    serde_json::Deserializer::from_slice(&bytes)
-        .into_iter()
-        .next()?
-        .ok()
+    Read::take(&mut file, 64 * 1024).read_to_end(&mut bytes).ok()?;
+    serde_json::Deserializer::from_slice(&bytes).into_iter().next()?.ok()
 }
 
 #[cfg(test)]
@@ -228,21 +202,13 @@ mod tests {
         check(&path, &LockStatus::Free);
         assert!(!path.exists(), "asking makes nothing");
         let lock = Lock::acquire(&path, LockScope::Run, &holder("rr-a-with-a-long-name")).unwrap();
-        check(
-            &path,
-            &LockStatus::Held(Some(holder("rr-a-with-a-long-name"))),
-        );
+        check(&path, &LockStatus::Held(Some(holder("rr-a-with-a-long-name"))));
         let error = Lock::acquire(&path, LockScope::Run, &holder("rr-b")).unwrap_err();
         assert_eq!(
-            error
-                .to_string()
-                .replace(&folder.path().display().to_string(), "D"),
+            error.to_string().replace(&folder.path().display().to_string(), "D"),
             "lock D/lock: held by run rr-a-with-a-long-name (process 4242 on bench-3)"
         );
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         drop(lock);
         check(&path, &LockStatus::Free);
         let _second = Lock::acquire(&path, LockScope::Run, &holder("rr-b")).unwrap();
@@ -253,17 +219,9 @@ mod tests {
     fn moves_with_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("a")).unwrap();
-        let _lock = Lock::acquire(
-            &folder.path().join("a/lock"),
-            LockScope::Run,
-            &holder("rr-a"),
-        )
-        .unwrap();
+        let _lock = Lock::acquire(&folder.path().join("a/lock"), LockScope::Run, &holder("rr-a")).unwrap();
         fs::rename(folder.path().join("a"), folder.path().join("b")).unwrap();
-        check(
-            &folder.path().join("b/lock"),
-            &LockStatus::Held(Some(holder("rr-a"))),
-        );
+        check(&folder.path().join("b/lock"), &LockStatus::Held(Some(holder("rr-a"))));
     }
 
     #[test]
@@ -278,8 +236,7 @@ mod tests {
                     status(&path).unwrap();
                 }
             });
-            let taken =
-                (0..200).all(|_| Lock::acquire(&path, LockScope::Run, &holder("rr-b")).is_ok());
+            let taken = (0..200).all(|_| Lock::acquire(&path, LockScope::Run, &holder("rr-b")).is_ok());
             done.store(true, std::sync::atomic::Ordering::Relaxed);
             assert!(taken);
         });
@@ -297,25 +254,13 @@ mod tests {
     #[test]
     fn the_host_lock_falls_back_and_is_open_to_all() {
         let folder = tempfile::tempdir().unwrap();
-        let candidates = [
-            folder.path().join("no/such/lock"),
-            folder.path().join("host.lock"),
-        ];
+        let candidates = [folder.path().join("no/such/lock"), folder.path().join("host.lock")];
         let lock = Lock::acquire_host(&candidates, &holder("rr-a")).unwrap();
         assert_eq!(lock.path(), candidates[1]);
-        assert_eq!(
-            fs::metadata(lock.path()).unwrap().permissions().mode() & 0o777,
-            0o666
-        );
+        assert_eq!(fs::metadata(lock.path()).unwrap().permissions().mode() & 0o777, 0o666);
         let error = Lock::acquire_host(&candidates, &holder("rr-b")).unwrap_err();
-        assert!(
-            matches!(error, StoreError::Locked { holder: Some(held), .. } if held.run_id == "rr-a")
-        );
-        assert!(
-            Lock::acquire_host(&candidates[..1], &holder("rr-b"))
-                .unwrap_err()
-                .is_absent()
-        );
+        assert!(matches!(error, StoreError::Locked { holder: Some(held), .. } if held.run_id == "rr-a"));
+        assert!(Lock::acquire_host(&candidates[..1], &holder("rr-b")).unwrap_err().is_absent());
     }
 
     #[test]
@@ -325,19 +270,10 @@ mod tests {
         fs::write(at("victim"), "kept").unwrap();
         std::os::unix::fs::symlink(at("victim"), at("soft")).unwrap();
         fs::hard_link(at("victim"), at("hard")).unwrap();
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            at("fifo"),
-            rustix::fs::FileType::Fifo,
-            Mode::from_raw_mode(0o600),
-            0,
-        )
-        .unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), rustix::fs::FileType::Fifo, Mode::from_raw_mode(0o600), 0)
+            .unwrap();
         for name in ["soft", "hard", "fifo"] {
-            assert!(
-                Lock::acquire(&at(name), LockScope::Host, &holder("rr-a")).is_err(),
-                "{name}"
-            );
+            assert!(Lock::acquire(&at(name), LockScope::Host, &holder("rr-a")).is_err(), "{name}");
         }
         assert_eq!(fs::read_to_string(at("victim")).unwrap(), "kept");
     }

@@ -3,8 +3,10 @@
 
 pub mod atomic;
 pub mod error;
+pub mod follow;
 pub mod hash;
 pub mod inputs;
+pub mod journal;
 pub mod layout;
 pub mod lock;
 pub mod run_id;

@@ -3,10 +3,11 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
+use crate::domain::time::Timestamp;
 
 const TIME: &str = "%Y%m%dT%H%M%SZ";
 /// `rr-`, sixteen characters of time, `-`, six of the digest.
@@ -16,27 +17,20 @@ const BASE_LEN: usize = 26;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId {
-    started: i64,
+    started: Timestamp,
     digest: String,
     number: u32,
 }
 
 impl RunId {
     /// The id of a run prepared at `at` from a plan with this digest (lower-case hex, at least six digits).
-    pub fn new(at: DateTime<Utc>, digest: &str) -> Result<Self, StoreError> {
-        Self::parse(&format!(
-            "rr-{}-{}",
-            at.format(TIME),
-            digest.get(..6).unwrap_or(digest)
-        ))
+    pub fn new(at: Timestamp, digest: &str) -> Result<Self, StoreError> {
+        Self::parse(&format!("rr-{}-{}", at.compact(), digest.get(..6).unwrap_or(digest)))
     }
 
     /// Reads an id; anything but the exact form is refused.
     pub fn parse(text: &str) -> Result<Self, StoreError> {
-        Self::read(text).ok_or_else(|| StoreError::Name {
-            what: "run",
-            name: text.to_owned(),
-        })
+        Self::read(text).ok_or_else(|| StoreError::Name { what: "run", name: text.to_owned() })
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -45,45 +39,31 @@ impl RunId {
         let started = NaiveDateTime::parse_from_str(time, TIME).ok()?.and_utc();
         // chrono reads more forms than it writes (a sign, a leap second); only what it writes is an id.
         let leap = started.timestamp_subsec_nanos() > 0;
-        if leap
-            || started.format(TIME).to_string() != time
-            || digest.len() != 6
-            || !digest.bytes().all(is_hex)
-        {
+        if leap || started.format(TIME).to_string() != time || digest.len() != 6 || !digest.bytes().all(is_hex) {
             return None;
         }
         let number = match rest.strip_prefix('-') {
             None if rest.is_empty() => 1,
             None => return None,
-            Some(number) => number
-                .parse()
-                .ok()
-                .filter(|n: &u32| *n >= 2 && n.to_string() == number)?,
+            Some(number) => number.parse().ok().filter(|n: &u32| *n >= 2 && n.to_string() == number)?,
         };
-        Some(Self {
-            started: started.timestamp(),
-            digest: digest.to_owned(),
-            number,
-        })
+        Some(Self { started: Timestamp::new(started), digest: digest.to_owned(), number })
     }
 
     /// The same id with another number; 1 stands for none.
     #[must_use]
     pub fn numbered(&self, number: u32) -> Self {
-        Self {
-            number: number.max(1),
-            ..self.clone()
-        }
+        Self { number: number.max(1), ..self.clone() }
     }
 
     /// When the run was prepared, to the second.
-    pub fn prepared_at(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp(self.started, 0).unwrap_or_default()
+    pub const fn prepared_at(&self) -> Timestamp {
+        self.started
     }
 
     /// Whole days between the id's time and `now`; zero for an id from the future.
-    pub fn age_days(&self, now: DateTime<Utc>) -> u64 {
-        u64::try_from((now - self.prepared_at()).num_days()).unwrap_or(0)
+    pub fn age_days(&self, now: Timestamp) -> u64 {
+        now.since(self.started) / 86_400_000
     }
 }
 
@@ -93,7 +73,7 @@ fn is_hex(byte: u8) -> bool {
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rr-{}-{}", self.prepared_at().format(TIME), self.digest)?;
+        write!(f, "rr-{}-{}", self.started.compact(), self.digest)?;
         if self.number > 1 {
             write!(f, "-{}", self.number)?;
         }
@@ -165,7 +145,7 @@ mod tests {
 
     #[test]
     fn is_made_from_time_and_digest() {
-        let at = DateTime::from_timestamp(1_735_693_261, 999_000_000).unwrap();
+        let at = Timestamp::from_millis(1_735_693_261_999).unwrap();
         let id = RunId::new(at, "abc123ffff").unwrap();
         assert_eq!(id.to_string(), "rr-20250101T010101Z-abc123");
         assert_eq!(id.numbered(3).to_string(), "rr-20250101T010101Z-abc123-3");
@@ -175,7 +155,7 @@ mod tests {
     #[test]
     fn ages_in_whole_days_and_orders_by_time_and_number() {
         let id = RunId::parse("rr-20250101T010101Z-abc123").unwrap();
-        let after = |seconds: i64| DateTime::from_timestamp(1_735_693_261 + seconds, 0).unwrap();
+        let after = |seconds: i64| Timestamp::from_millis((1_735_693_261 + seconds) * 1000).unwrap();
         assert_eq!(id.age_days(after(86_399)), 0);
         assert_eq!(id.age_days(after(86_400)), 1);
         assert_eq!(id.age_days(after(-86_400)), 0);

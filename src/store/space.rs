@@ -17,8 +17,7 @@ pub struct Space {
 
 /// Room at `path`, from `statvfs`. The path must exist.
 pub fn at(path: &Path) -> Result<Space, StoreError> {
-    let answer =
-        rustix::fs::statvfs(path).map_err(StoreError::io("ask the free space of", path))?;
+    let answer = rustix::fs::statvfs(path).map_err(StoreError::io("ask the free space of", path))?;
     Ok(Space {
         free_bytes: answer.f_bavail.saturating_mul(answer.f_frsize),
         total_bytes: answer.f_blocks.saturating_mul(answer.f_frsize),
@@ -34,19 +33,13 @@ mod tests {
     fn a_real_folder_has_less_free_than_total() {
         let folder = tempfile::tempdir().unwrap();
         let space = at(folder.path()).unwrap();
-        assert!(
-            space.total_bytes > 0 && space.free_bytes <= space.total_bytes,
-            "{space:?}"
-        );
+        assert!(space.total_bytes > 0 && space.free_bytes <= space.total_bytes, "{space:?}");
     }
 
     #[test]
     fn a_path_that_is_not_there_is_named() {
         let error = at(Path::new("/no/such/folder")).unwrap_err();
         assert!(error.is_absent());
-        assert_eq!(
-            error.to_string(),
-            "ask the free space of /no/such/folder: No such file or directory"
-        );
+        assert_eq!(error.to_string(), "ask the free space of /no/such/folder: No such file or directory");
     }
 }

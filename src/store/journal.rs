@@ -1,0 +1,302 @@
+//! Writing and reading journals: one JSON object a line, one `write` each, `event`, `seq` and `at` first.
+//! A reader stops at the last newline and never locks or writes; a writer never leaves part of a line behind.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use serde::Deserialize;
+
+use super::StoreError;
+use super::layout::{open_private, sync_directory};
+use crate::domain::event::{Recorded, RunEvent};
+use crate::domain::time::Timestamp;
+
+/// The end of a journal that is being written. There is one writer a file: whoever holds the run's lock.
+#[derive(Debug)]
+pub struct JournalWriter {
+    path: PathBuf,
+    file: File,
+    /// Length in bytes of the complete lines.
+    good: u64,
+    /// There may be part of a line behind `good`.
+    torn: bool,
+    /// Lines were written since the last sync.
+    unsynced: bool,
+    /// A sync failed: the kernel may have dropped what it could not write and report success from now on.
+    lost: bool,
+    line: Vec<u8>,
+}
+
+impl JournalWriter {
+    /// A new journal; an error if there is one. Its name is on disk when this returns.
+    pub fn create(path: &Path) -> Result<Self, StoreError> {
+        let file = open_private(path, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL)
+            .map_err(StoreError::io("create", path))?;
+        sync_directory(path.parent().unwrap_or(path))?;
+        Ok(Self::over(path, file, 0))
+    }
+
+    /// Goes on with a journal that a dead runner left: what follows its last complete line is cut off.
+    /// Returns the last line's `seq` too, if there is a line.
+    pub fn resume(path: &Path) -> Result<(Self, Option<u64>), StoreError> {
+        let mut last = None;
+        let mut tail = JournalTail::new(path);
+        tail.poll(&mut |recorded| last = last.max(Some(recorded.seq)))?;
+        let file = open_private(path, OFlags::WRONLY | OFlags::APPEND).map_err(StoreError::io("open", path))?;
+        let mut writer = Self::over(path, file, tail.offset());
+        writer.torn = true;
+        writer.mend()?;
+        writer.unsynced = true;
+        writer.sync()?;
+        Ok((writer, last))
+    }
+
+    fn over(path: &Path, file: File, good: u64) -> Self {
+        Self { path: path.to_path_buf(), file, good, torn: false, unsynced: false, lost: false, line: Vec::new() }
+    }
+
+    /// Writes one line. On an error nothing of it is left in the file.
+    pub fn append(&mut self, recorded: &Recorded) -> Result<(), StoreError> {
+        self.mend()?;
+        self.line.clear();
+        encode(recorded, &mut self.line).map_err(|error| StoreError::encode(&self.path, error))?;
+        // A line goes out in one `write`. Where the disk takes only part of it, asking for the rest tells why.
+        if let Err(error) = self.file.write_all(&self.line) {
+            self.torn = true;
+            drop(self.mend());
+            return Err(StoreError::io("write", &self.path)(error));
+        }
+        self.good += self.line.len() as u64;
+        self.unsynced = true;
+        Ok(())
+    }
+
+    /// Puts all lines written so far on disk (`fdatasync`); free when there are none since the last time.
+    pub fn sync(&mut self) -> Result<(), StoreError> {
+        if self.lost {
+            return Err(StoreError::io("sync", &self.path)(io::Error::other("an earlier sync failed")));
+        }
+        if self.unsynced {
+            if let Err(error) = self.file.sync_data() {
+                self.lost = true;
+                return Err(StoreError::io("sync", &self.path)(error));
+            }
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn mend(&mut self) -> Result<(), StoreError> {
+        if self.torn {
+            self.file.set_len(self.good).map_err(StoreError::io("cut", &self.path))?;
+            self.torn = false;
+        }
+        Ok(())
+    }
+}
+
+/// Appends the line of `recorded`, newline included, to `line`: as it stands in the file, and on stdout.
+pub fn encode(recorded: &Recorded, line: &mut Vec<u8>) -> serde_json::Result<()> {
+    let head = write!(line, r#"{{"event":"{}","seq":{},"at":"{}""#, recorded.event.name(), recorded.seq, recorded.at);
+    head.map_err(serde_json::Error::io)?;
+    let start = line.len();
+    recorded.event.write_body(&mut *line)?;
+    // The body is an object of its own: its first brace becomes the comma behind the head, or it was empty.
+    match line.get(start..) {
+        Some([b'{', b'}']) => line.truncate(start),
+        Some([b'{', ..]) => {
+            line[start] = b',';
+            line.pop();
+        }
+        _ => return Err(serde::ser::Error::custom("the body of an event is not an object")),
+    }
+    line.extend_from_slice(b"}\n");
+    Ok(())
+}
+
+/// Follows one journal from its beginning, whether it is still growing, complete, or not there yet.
+#[derive(Debug)]
+pub struct JournalTail {
+    path: PathBuf,
+    file: Option<File>,
+    /// Bytes of complete lines read so far.
+    offset: u64,
+    /// Complete lines read so far.
+    lines: u64,
+}
+
+/// Bytes read at once; a line that is longer makes the buffer grow up to [`LONGEST_LINE`].
+const PIECE: usize = 256 * 1024;
+const LONGEST_LINE: usize = 64 * 1024 * 1024;
+
+impl JournalTail {
+    /// Of the journal at `path`. Nothing is opened yet.
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_path_buf(), file: None, offset: 0, lines: 0 }
+    }
+
+    /// Bytes of the complete lines read so far. After a [`Self::poll`] of a journal that nobody writes, where it is to be cut.
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Gives the descriptor back until the next poll.
+    pub fn rest(&mut self) {
+        self.file = None;
+    }
+
+    /// Hands over the lines that were completed since the last time, in the order of the file.
+    /// A torn end is left for later; events of a newer program are passed over.
+    pub fn poll(&mut self, each: &mut dyn FnMut(Recorded)) -> Result<(), StoreError> {
+        let Some(file) = self.open()? else { return Ok(()) };
+        let size = file.metadata().map_err(StoreError::io("read", &self.path))?.len();
+        if size < self.offset {
+            return Err(self.broken("the journal is shorter than it was"));
+        }
+        if size == self.offset {
+            self.file = Some(file);
+            return Ok(());
+        }
+        // What follows the last newline is read again each time: a resumed runner may have put something else there.
+        let mut buffer = vec![0; PIECE.min(usize::try_from(size - self.offset).unwrap_or(PIECE) + 1)];
+        loop {
+            let filled = fill(&file, &mut buffer, self.offset).map_err(StoreError::io("read", &self.path))?;
+            let piece = buffer.get(..filled).unwrap_or_default();
+            let Some(end) = piece.iter().rposition(|byte| *byte == b'\n') else {
+                if filled < buffer.len() {
+                    break;
+                }
+                if buffer.len() >= LONGEST_LINE {
+                    return Err(self.broken("the line is too long"));
+                }
+                buffer.resize(buffer.len() * 4, 0);
+                continue;
+            };
+            let whole = piece.get(..=end).unwrap_or_default();
+            if self.take(whole, each)? < whole.len() || filled < buffer.len() {
+                break;
+            }
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<Option<File>, StoreError> {
+        if let Some(file) = self.file.take() {
+            return Ok(Some(file));
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match rustix::fs::open(&self.path, flags, Mode::empty()) {
+            Ok(file) => Ok(Some(File::from(file))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(StoreError::io("read", &self.path)(error)),
+        }
+    }
+
+    /// Reads complete lines; returns how many bytes they were. Fewer than given: the rest is the torn end.
+    fn take(&mut self, whole: &[u8], each: &mut dyn FnMut(Recorded)) -> Result<usize, StoreError> {
+        let mut taken = 0;
+        for line in whole.split_inclusive(|byte| *byte == b'\n') {
+            match decode(line) {
+                Ok(recorded) => recorded.into_iter().for_each(&mut *each),
+                // A crash of the host leaves zeros where blocks were promised and not written. Only at the end, though.
+                Err(_) if line.contains(&0) && !whole.get(taken + line.len()..).is_some_and(has_event) => break,
+                Err(message) => return Err(self.broken(&message)),
+            }
+            taken += line.len();
+            self.offset += line.len() as u64;
+            self.lines += 1;
+        }
+        Ok(taken)
+    }
+
+    fn broken(&self, message: &str) -> StoreError {
+        StoreError::Line { path: self.path.clone(), line: self.lines + 1, message: message.to_owned() }
+    }
+}
+
+/// Reads all complete lines of a journal that is there.
+pub fn read(path: &Path) -> Result<Vec<Recorded>, StoreError> {
+    let mut all = Vec::new();
+    let mut tail = JournalTail::new(path);
+    tail.poll(&mut |recorded| all.push(recorded))?;
+    if tail.file.is_none() {
+        return Err(StoreError::io("read", path)(Errno::NOENT));
+    }
+    Ok(all)
+}
+
+/// Fills the buffer from `offset` on, short only at the end of the file.
+fn fill(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+fn has_event(lines: &[u8]) -> bool {
+    lines
+        .split(|byte| *byte == b'\n')
+        .any(|line| !line.contains(&0) && serde_json::from_slice::<Head<'_>>(line).is_ok())
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    event: std::borrow::Cow<'a, str>,
+    seq: u64,
+    at: Timestamp,
+}
+
+/// Reads one line; `None` for an event that this program does not know.
+pub fn decode(line: &[u8]) -> Result<Option<Recorded>, String> {
+    // The head as we write it is read by hand; anything else that is the same JSON goes the long way.
+    if let Some((event, seq, at)) = quick_head(line) {
+        return body(event, seq, at, line);
+    }
+    let head: Head<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    body(&head.event, head.seq, head.at, line)
+}
+
+fn body(event: &str, seq: u64, at: Timestamp, line: &[u8]) -> Result<Option<Recorded>, String> {
+    match RunEvent::read_body(event, line) {
+        Some(Ok(event)) => Ok(Some(Recorded { seq, at, event })),
+        Some(Err(error)) => Err(error.to_string()),
+        None => serde_json::from_slice::<serde::de::IgnoredAny>(line).map(|_| None).map_err(|error| error.to_string()),
+    }
+}
+
+fn quick_head(line: &[u8]) -> Option<(&str, u64, Timestamp)> {
+    let rest = line.strip_prefix(br#"{"event":""#)?;
+    let (event, rest) = split_at_quote(rest)?;
+    let mut rest = rest.strip_prefix(br#","seq":"#)?;
+    let mut seq: u64 = 0;
+    while let Some((digit @ b'0'..=b'9', after)) = rest.split_first() {
+        seq = seq.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        rest = after;
+    }
+    let (at, rest) = split_at_quote(rest.strip_prefix(br#","at":""#)?)?;
+    matches!(rest.first(), Some(b',' | b'}')).then_some(())?;
+    Some((event, seq, Timestamp::parse(at)?))
+}
+
+/// A string without escapes, and what follows its closing quote.
+fn split_at_quote(text: &[u8]) -> Option<(&str, &[u8])> {
+    let end = text.iter().take(64).position(|byte| matches!(byte, b'"' | b'\\')).filter(|end| text[*end] == b'"')?;
+    Some((std::str::from_utf8(text.get(..end)?).ok()?, text.get(end + 1..)?))
+}
