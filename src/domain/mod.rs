@@ -1,6 +1,8 @@
 //! The values and rules of Road Runner. Pure: never files, clock, environment, threads.
 
 pub mod adapter;
+pub mod admission;
+pub mod bounds;
 pub mod event;
 pub mod flow;
 pub mod host;
@@ -9,6 +11,7 @@ pub mod name;
 pub mod param;
 pub mod place;
 pub mod plan;
+pub mod planner;
 pub mod point;
 pub mod policy;
 pub mod problem;

@@ -329,6 +329,24 @@ impl Experiment {
         }))
     }
 
+    /// Whether the tables fit the axes and the jitter, so that no point lacks a field it should have.
+    pub fn is_sound(&self) -> bool {
+        let even = |axis: &Axis| {
+            axis.columns.values().all(|c| c.len() == axis.len())
+                && (axis.labels.is_empty() || axis.labels.len() == axis.len())
+        };
+        let fits = |row: &[u32]| {
+            row.len() == self.axes.len() && self.axes.iter().zip(row).all(|(axis, at)| (*at as usize) < axis.len())
+        };
+        let steps_run = self.steps.iter().all(|s| s.repeat > 0 && self.adapters.contains_key(&s.adapter));
+        self.axes.iter().all(even)
+            && self.points.iter().all(fits)
+            && self.points.rows() > 0
+            && steps_run
+            && (self.jitter.is_empty()
+                || (self.offsets.rows() == self.points.rows() && self.offsets.width() == self.jitter.len()))
+    }
+
     fn without_tables(&self) -> Self {
         // Everything but the tables is small; cloning them to drop them would not be.
         Self {
@@ -484,6 +502,12 @@ impl Experiment {
 }
 
 impl BoundArgument {
+    /// Whether the value comes from a rail that a step sees, and so is judged with the rail.
+    pub fn is_held_by(&self, rails: &Rails) -> bool {
+        matches!(&self.from, Binding::Margin { rail, field }
+            if rails.get(rail).is_some_and(|setting| setting.commanded(*field).is_some()))
+    }
+
     /// The value at one point; `None` when the binding has none and there is no default.
     pub fn value(&self, seed: Seed, unit: &str, rails: &Rails) -> Option<ParamValue> {
         let bound = match &self.from {
