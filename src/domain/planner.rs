@@ -159,7 +159,8 @@ impl<'m> Space<'m> {
                             self.fixed.insert(key, value.value);
                         }
                         FieldSpec::Swept { sweep, .. } => {
-                            self.swept.push(SweptAxis { name: key.to_string(), values: SweptValues::Field(key, sweep) });
+                            self.swept
+                                .push(SweptAxis { name: key.to_string(), values: SweptValues::Field(key, sweep) });
                         }
                     }
                 }
