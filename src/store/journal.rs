@@ -300,3 +300,186 @@ fn split_at_quote(text: &[u8]) -> Option<(&str, &[u8])> {
     let end = text.iter().take(64).position(|byte| matches!(byte, b'"' | b'\\')).filter(|end| text[*end] == b'"')?;
     Some((std::str::from_utf8(text.get(..end)?).ok()?, text.get(end + 1..)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::test_disk::TinyDisk;
+    use crate::store::test_events::{run_started, step_finished, step_spawned, step_started};
+
+    fn bytes(events: &[Recorded]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for event in events {
+            encode(event, &mut bytes).unwrap();
+        }
+        bytes
+    }
+
+    fn steps() -> Vec<Recorded> {
+        (0..4).flat_map(|k| [step_started(3 * k, 0), step_spawned(3 * k + 1, 0), step_finished(3 * k + 2, 0)]).collect()
+    }
+
+    /// What reading these bytes gives: how many events, or what is wrong.
+    fn check(content: &[u8], expected: Result<usize, &str>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("steps.ldjson");
+        fs::write(&path, content).unwrap();
+        let found = read(&path).map(|events| events.len()).map_err(|error| error.to_string());
+        let found = found.as_ref().map_err(|text| text.split_once("ldjson:").map_or(text.as_str(), |(_, rest)| rest));
+        assert_eq!(found.copied(), expected);
+    }
+
+    #[test]
+    fn a_line_begins_with_event_seq_and_at() {
+        let line = String::from_utf8(bytes(&[run_started(7)])).unwrap();
+        insta::assert_snapshot!(line.trim_end(), @r#"{"event":"run_started","seq":7,"at":"2025-01-01T01:01:01.007Z","boot_id":"4f6e","pid":4242}"#);
+        let line = String::from_utf8(bytes(&[step_spawned(8, 3)])).unwrap();
+        insta::assert_snapshot!(line.trim_end(), @r#"{"event":"step_spawned","seq":8,"at":"2025-01-01T01:01:01.007Z","index":3,"pid":31337,"start_ticks":123456}"#);
+    }
+
+    #[test]
+    fn heads_are_read_also_where_another_program_wrote_them() {
+        let usual = run_started(7);
+        for text in [
+            r#"{ "seq": 7, "at": "2025-01-01T01:01:01.007Z", "pid": 4242, "boot_id": "4f6e", "event": "run_started" }"#,
+            r#"{"event":"run\u005fstarted","seq":7,"at":"2025-01-01T02:01:01.007+01:00","boot_id":"4f6e","pid":4242,"new":[1]}"#,
+        ] {
+            assert_eq!(decode(text.as_bytes()).unwrap().as_ref(), Some(&usual), "{text}");
+        }
+    }
+
+    #[test]
+    fn torn_ends_are_no_errors_and_broken_middles_are() {
+        let whole = bytes(&steps());
+        let with = |tail: &[u8]| [&whole[..], tail].concat();
+        check(&whole, Ok(12));
+        check(b"", Ok(0));
+        check(&with(br#"{"event":"step_st"#), Ok(12));
+        check(&with(&[0; 5000]), Ok(12));
+        check(&with(b"{\"event\":\"st\0\0\0\0\n"), Ok(12));
+        check(&with(b"\0\0\n\0\0\n\0"), Ok(12));
+        check(&with(b"{\"event\":\"later_kind\",\"seq\":99,\"at\":\"2025-01-01T01:01:01.007Z\",\"x\":{}}\n"), Ok(12));
+        check(&with(b"\n"), Err("13: EOF while parsing a value at line 2 column 0"));
+        check(&with(b"{}\n"), Err("13: missing field `event` at line 1 column 2"));
+        check(
+            &[b"{\"event\":\"\0\0\n", &whole[..]].concat(),
+            Err("1: control character (\\u0000-\\u001F) found while parsing a string at line 1 column 11"),
+        );
+        check(
+            b"{\"event\":\"step_spawned\",\"seq\":1,\"at\":\"2025-01-01T01:01:01.007Z\"}\n",
+            Err("1: missing field `index` at line 1 column 64"),
+        );
+        check(
+            b"{\"event\":\"step_spawned\",\"seq\":,\"at\":\"2025-01-01T01:01:01.007Z\",\"index\":1,\"pid\":2}\n",
+            Err("1: expected value at line 1 column 31"),
+        );
+    }
+
+    #[test]
+    fn a_follower_sees_lines_as_they_become_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("steps.ldjson");
+        let mut tail = JournalTail::new(&path);
+        let mut seen = Vec::new();
+        tail.poll(&mut |event| seen.push(event)).unwrap();
+        let whole = bytes(&steps());
+        let mut file = File::create(&path).unwrap();
+        for piece in whole.chunks(97) {
+            file.write_all(piece).unwrap();
+            tail.poll(&mut |event| seen.push(event)).unwrap();
+            tail.rest();
+        }
+        assert_eq!(seen, steps());
+        assert_eq!(tail.offset(), whole.len() as u64);
+        file.set_len(10).unwrap();
+        assert!(
+            tail.poll(&mut |_| ()).unwrap_err().to_string().ends_with("ldjson:13: the journal is shorter than it was")
+        );
+    }
+
+    #[test]
+    fn a_torn_end_that_a_resume_replaced_is_read_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("steps.ldjson");
+        let mut content = bytes(&steps()[..2]);
+        let good = content.len();
+        content.extend_from_slice(br#"{"event":"step_finished","seq":2,"at":"2025"#);
+        fs::write(&path, &content).unwrap();
+        let (mut tail, mut seen) = (JournalTail::new(&path), Vec::new());
+        tail.poll(&mut |event| seen.push(event)).unwrap();
+        let (mut writer, last) = JournalWriter::resume(&path).unwrap();
+        assert_eq!((last, fs::metadata(&path).unwrap().len()), (Some(1), good as u64));
+        writer.append(&step_started(2, 9)).unwrap();
+        writer.sync().unwrap();
+        tail.poll(&mut |event| seen.push(event)).unwrap();
+        assert_eq!(seen, [step_started(0, 0), step_spawned(1, 0), step_started(2, 9)]);
+        assert!(JournalWriter::create(&path).is_err(), "a journal is never begun twice");
+        assert!(JournalWriter::resume(&folder.path().join("none")).unwrap_err().is_absent());
+    }
+
+    #[test]
+    fn what_is_appended_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("steps.ldjson");
+        let mut writer = JournalWriter::create(&path).unwrap();
+        for event in &steps() {
+            writer.append(event).unwrap();
+        }
+        assert_eq!(read(&path).unwrap(), steps());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_full_disk_leaves_whole_lines_and_goes_on_when_there_is_room() {
+        let Some(disk) = TinyDisk::mount() else { return };
+        let (path, ballast) = (disk.path().join("steps.ldjson"), disk.path().join("ballast"));
+        let mut writer = JournalWriter::create(&path).unwrap();
+        fs::write(&ballast, vec![0; 40 * 1024]).unwrap();
+        let mut written = 0;
+        let error = loop {
+            match writer.append(&step_started(written, 0)) {
+                Ok(()) => written += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(error.is_full() && error.to_string().ends_with("steps.ldjson: No space left on device"), "{error}");
+        assert!(written > 10 && fs::read(&path).unwrap().ends_with(b"}\n"));
+        fs::remove_file(&ballast).unwrap();
+        writer.append(&step_started(written, 0)).unwrap();
+        assert_eq!(read(&path).unwrap().len() as u64, written + 1);
+    }
+
+    #[test]
+    fn a_device_that_takes_nothing_is_named() {
+        let file = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut writer = JournalWriter::over(Path::new("runs/x/steps.ldjson"), file, 0);
+        let error = writer.append(&run_started(0)).unwrap_err();
+        assert_eq!(error.to_string(), "write runs/x/steps.ldjson: No space left on device");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_prefix_reads_as_a_prefix(cut in 0_usize..10_000, zeros in 0_usize..40) {
+            let events = steps();
+            let whole = bytes(&events);
+            let cut = cut % (whole.len() + 1);
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("steps.ldjson");
+            fs::write(&path, [&whole[..cut], &vec![0; zeros]].concat()).unwrap();
+            let read = read(&path).unwrap();
+            prop_assert_eq!(read.len(), whole[..cut].split(|byte| *byte == b'\n').count() - 1);
+            prop_assert_eq!(&read[..], &events[..read.len()]);
+            let (mut writer, last) = JournalWriter::resume(&path).unwrap();
+            prop_assert_eq!(last, read.last().map(|event| event.seq));
+            writer.append(&run_started(77)).unwrap();
+            prop_assert_eq!(super::read(&path).unwrap().len(), read.len() + 1);
+        }
+    }
+}

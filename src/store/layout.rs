@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::StoreError;
 use super::run_id::RunId;
+use crate::domain::summary::padding;
 
 /// The runs folder, made if it is not there (0700, parents too). A symlink here is the user's own choice.
 pub fn ensure_runs_folder(runs: &Path) -> Result<(), StoreError> {
@@ -26,9 +27,14 @@ pub struct RunDir {
 impl RunDir {
     /// The directory of the run `id` in the folder `runs`; an error if it is not there or is a symlink.
     pub fn open(runs: &Path, id: &RunId) -> Result<Self, StoreError> {
-        let root = runs.join(id.to_string());
-        open_directory(&root)?;
-        Ok(Self { root })
+        let dir = Self::at(runs, id);
+        open_directory(&dir.root)?;
+        Ok(dir)
+    }
+
+    /// Where the run `id` would be, whether or not it is.
+    pub(crate) fn at(runs: &Path, id: &RunId) -> Self {
+        Self { root: runs.join(id.to_string()) }
     }
 
     /// The directory itself.
@@ -237,24 +243,14 @@ impl ExecutionName {
     pub fn new(index: u32, count: u32, step: &str) -> Self {
         let step: String =
             step.chars().take(64).map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
-        Self(format!("{}_{step}", padded(index, count)))
+        let width = padding(count);
+        Self(format!("{index:0width$}_{step}"))
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// The id of sub-run `index` (from 0) of `count`: `rr-20250101T010101Z-abc123-s00`.
-pub fn subrun_id(run: &RunId, index: u32, count: u32) -> String {
-    format!("{run}-s{}", padded(index, count))
-}
-
-/// `index` with zeros to the width of the largest of `count` (that is `count - 1`), at least two.
-pub fn padded(index: u32, count: u32) -> String {
-    let width = count.saturating_sub(1).to_string().len().max(2);
-    format!("{index:0width$}")
 }
 
 /// Opens a directory that is not a symlink.
@@ -337,8 +333,6 @@ mod tests {
         check(7, 101, "mem_pattern", "007_mem_pattern");
         check(12_345, 100_000, "x", "12345_x");
         check(0, 1, "../../etc/passwd", "00_______etc_passwd");
-        assert_eq!(subrun_id(&id(ID), 3, 7), "rr-20250101T010101Z-abc123-s03");
-        assert_eq!(subrun_id(&id("rr-20250101T010101Z-abc123-2"), 3, 1001), "rr-20250101T010101Z-abc123-2-s0003");
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod atomic;
 pub mod error;
 pub mod follow;
 pub mod hash;
+pub mod history;
 pub mod inputs;
 pub mod journal;
 pub mod layout;
@@ -14,5 +15,7 @@ pub mod space;
 
 #[cfg(test)]
 pub(crate) mod test_disk;
+#[cfg(test)]
+pub(crate) mod test_events;
 
 pub use error::StoreError;

@@ -61,6 +61,11 @@ impl RunId {
         self.started
     }
 
+    /// The first six hex digits of the plan's digest.
+    pub fn short_digest(&self) -> &str {
+        &self.digest
+    }
+
     /// Whole days between the id's time and `now`; zero for an id from the future.
     pub fn age_days(&self, now: Timestamp) -> u64 {
         now.since(self.started) / 86_400_000
