@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::units::Bytes;
+
 /// What is known of a host, for matching, for records and for telling two machines apart. `None` is
 /// "could not be found out", which is never the same as zero or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,9 +179,9 @@ pub struct MatchRules {
     /// Most physical cores.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_cores: Option<u32>,
-    /// Least usable memory, in bytes.
+    /// Least usable memory.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub min_memory: Option<u64>,
+    pub min_memory: Option<Bytes>,
     /// Oldest kernel ([`KernelVersion::at_least`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel_min: Option<KernelVersion>,
@@ -283,8 +285,8 @@ impl MatchRules {
         add(MatchRule::MinCores, self.min_cores.map(|n| n.to_string()), cores.clone(), held);
         let held = both(self.max_cores, facts.cores, |max, cores| cores <= max);
         add(MatchRule::MaxCores, self.max_cores.map(|n| n.to_string()), cores, held);
-        let held = both(self.min_memory, facts.memory_bytes, |min, memory| memory >= min);
-        add(MatchRule::MinMemory, self.min_memory.map(bytes), facts.memory_bytes.map(bytes), held);
+        let held = both(self.min_memory, facts.memory_bytes, |min, memory| memory >= min.0);
+        add(MatchRule::MinMemory, self.min_memory.map(|n| n.to_string()), facts.memory_bytes.map(bytes), held);
 
         let version = facts.kernel.as_deref().and_then(KernelVersion::of_release);
         let held = both(self.kernel_min.as_ref(), version.as_ref(), |min, kernel| kernel.at_least(min));
@@ -374,7 +376,7 @@ mod tests {
             arch: Some("x86_64".to_owned()),
             min_cores: Some(64),
             max_cores: Some(512),
-            min_memory: Some(64 << 30),
+            min_memory: Some(Bytes(64 << 30)),
             kernel_min: "6.1".parse().ok(),
             kernel_max: "7".parse().ok(),
             hypervisor: Some(false),
