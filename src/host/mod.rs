@@ -1,1 +1,12 @@
 //! What machine this is: facts for matching, the sysinfo snapshot, drift. Never knows of flows or plans.
+
+pub mod collect;
+pub mod command;
+pub mod drift;
+pub mod facts;
+pub mod process;
+pub mod roots;
+pub mod sensors;
+pub mod source;
+pub mod sysinfo;
+pub mod tools;
