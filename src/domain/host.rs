@@ -87,8 +87,8 @@ pub struct KernelVersion(Vec<u32>);
 pub struct KernelVersionError;
 
 impl KernelVersion {
-    /// The version a kernel release begins with: `6.10` and `3` of `6.10.3-1-amd64`. `None` when it does
-    /// not begin with a number.
+    /// The version a kernel release begins with: `6.10.3` of `6.10.3-1-amd64`. `None` when it does not begin
+    /// with a number.
     pub fn of_release(release: &str) -> Option<Self> {
         let end = release.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(release.len());
         let mut parts = Vec::new();

@@ -8,19 +8,24 @@ use std::time::Duration;
 use super::command::{self, Limits};
 use super::facts::{self, Firmware, Texts};
 use super::roots::Roots;
-use super::source::{read_line, read_text};
+use super::source::{Source, read_line, read_text};
 use crate::domain::host::HostFacts;
 
 /// What machine this is. Whatever cannot be found out stays unknown; that is no error.
 pub fn host_facts(roots: &Roots) -> HostFacts {
-    facts::assemble(&texts(roots))
+    facts::assemble(&texts(roots, lscpu(roots).value().cloned()))
+}
+
+/// What `lscpu` says.
+pub fn lscpu(roots: &Roots) -> Source<String> {
+    ask(roots, "lscpu", &[])
 }
 
 /// The texts behind [`host_facts`].
-pub fn texts(roots: &Roots) -> Texts {
+pub fn texts(roots: &Roots, lscpu: Option<String>) -> Texts {
     let mut texts = Texts {
-        lscpu: ask(roots, "lscpu", &[]),
-        uname: ask(roots, "uname", &["-a"]).or_else(|| uname_of_files(roots)),
+        lscpu,
+        uname: ask(roots, "uname", &["-a"]).value().cloned().or_else(|| uname_of_files(roots)),
         meminfo: read_text(&roots.proc("meminfo")).ok(),
         cpuinfo: read_text(&roots.proc("cpuinfo")).ok(),
         core_lists: Vec::new(),
@@ -49,11 +54,20 @@ pub fn firmware(roots: &Roots) -> Firmware {
 }
 
 /// A command's text, if it is the real machine that is asked and the command succeeds in time.
-fn ask(roots: &Roots, name: &str, args: &[&str]) -> Option<String> {
-    let path = if roots.is_native() { command::find_system(name) } else { None }?;
+fn ask(roots: &Roots, name: &str, args: &[&str]) -> Source<String> {
+    let Some(path) = (if roots.is_native() { command::find_system(name) } else { None }) else {
+        return Source::Absent { detail: name.to_owned() };
+    };
     let limits = Limits { time: Duration::from_secs(2), ..Limits::default() };
-    let answer = command::run(&path, args, limits).ok().filter(command::Answer::succeeded)?;
-    Some(String::from_utf8_lossy(&answer.stdout).into_owned())
+    match command::run(&path, args, limits) {
+        Ok(answer) if answer.succeeded() => {
+            Source::Available { value: String::from_utf8_lossy(&answer.stdout).into_owned() }
+        }
+        Ok(answer) => {
+            Source::Error { detail: format!("{name}: exit code {:?}, signal {:?}", answer.exit_code, answer.signal) }
+        }
+        Err(error) => Source::Error { detail: error.to_string() },
+    }
 }
 
 /// As much of `uname -a` as procfs has.

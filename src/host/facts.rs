@@ -101,7 +101,6 @@ pub fn parse_lscpu(text: &str) -> CpuText {
     let mut models = Vec::new();
     let mut blocks = vec![Block::default()];
     for (label, value) in text.lines().filter_map(labelled) {
-        let block_count = blocks.len();
         let Some(block) = blocks.last_mut() else { break };
         match label {
             "Vendor ID" if cpu.vendor.is_none() => cpu.vendor = Some(value.to_owned()),
@@ -120,7 +119,7 @@ pub fn parse_lscpu(text: &str) -> CpuText {
             "Core(s) per socket" | "Core(s) per cluster" => block.each = value.parse().ok(),
             "Socket(s)" => {
                 block.groups = value.parse().ok();
-                cpu.sockets = if block_count == 1 { block.groups } else { None };
+                cpu.sockets = block.groups;
             }
             "Cluster(s)" => block.groups = value.parse().ok(),
             "Flags" if is_x86(cpu.arch.as_deref()) => {
@@ -129,15 +128,13 @@ pub fn parse_lscpu(text: &str) -> CpuText {
             _ => {}
         }
     }
-    if blocks.len() > 1 {
-        cpu.sockets = None;
-    }
+    // Each kind of core counts sockets of its own, of which nobody can see any on the board.
+    cpu.sockets = cpu.sockets.filter(|sockets| *sockets > 0 && blocks.len() == 1);
     cpu.cores = blocks
         .iter()
         .map(|block| block.each?.checked_mul(block.groups?))
         .try_fold(0_u32, |sum, cores| sum.checked_add(cores?))
         .filter(|cores| *cores > 0);
-    cpu.sockets = cpu.sockets.filter(|sockets| *sockets > 0);
     cpu.model = joined(&models, " + ");
     cpu
 }

@@ -1,6 +1,7 @@
 //! One source of facts and what came of asking it: a value, or why there is none.
 //! Never turns "could not be read" into zero or empty.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -45,6 +46,16 @@ impl<T> Source<T> {
         }
     }
 
+    /// The same source, with what it said put in another form.
+    pub fn map<U>(self, form: impl FnOnce(T) -> U) -> Source<U> {
+        match self {
+            Self::Available { value } => Source::Available { value: form(value) },
+            Self::Absent { detail } => Source::Absent { detail },
+            Self::Denied { detail } => Source::Denied { detail },
+            Self::Error { detail } => Source::Error { detail },
+        }
+    }
+
     /// What an attempt on `what` (a path, a command) came to.
     pub fn of(what: impl std::fmt::Display, result: io::Result<T>) -> Self {
         match result {
@@ -78,9 +89,36 @@ pub(super) fn read_text(path: &Path) -> io::Result<String> {
 
 /// Reads a file that holds one line, without its end; `None` when there is none or it is empty.
 pub(super) fn read_line(path: &Path) -> Option<String> {
-    let text = read_text(path).ok()?;
+    try_line(path).ok().flatten()
+}
+
+/// [`read_line`] for those who want to know why not.
+pub(super) fn try_line(path: &Path) -> io::Result<Option<String>> {
+    let text = read_text(path)?;
     let line = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
-    if line.is_empty() { None } else { Some(line.to_owned()) }
+    Ok(if line.is_empty() { None } else { Some(line.to_owned()) })
+}
+
+/// Those of these files that hold a line, by name. When none does: why, a refusal
+/// saying more than an absence.
+pub(super) fn lines_of<'a>(
+    folder: &Path,
+    names: impl IntoIterator<Item = &'a str>,
+) -> io::Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    let mut why = None;
+    for name in names {
+        match try_line(&folder.join(name)) {
+            Ok(line) => found.extend(line.map(|line| (name.to_owned(), line))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => why = why.or(Some(error)),
+        }
+    }
+    match why {
+        _ if !found.is_empty() => Ok(found),
+        Some(error) => Err(error),
+        None => Err(io::ErrorKind::NotFound.into()),
+    }
 }
 
 /// Error for a file that was read and makes no sense.
@@ -135,5 +173,18 @@ pub(super) mod tests {
         }
         assert_eq!(read_line(&dir.path().join("none")), None);
         assert!(read_text(dir.path()).is_err());
+    }
+
+    #[test]
+    fn files_of_one_line_say_why_there_are_none() {
+        let (_dir, roots) = machine(&[("sys/a", "one\n"), ("sys/b", "\n"), ("sys/folder/c", "two")]);
+        let check = |names: &[&str], expected: Result<&[&str], io::ErrorKind>| {
+            let found = lines_of(&roots.sysfs, names.iter().copied());
+            let found = found.map(|lines| lines.into_values().collect::<Vec<_>>()).map_err(|error| error.kind());
+            assert_eq!(found, expected.map(|lines| lines.iter().map(|line| (*line).to_owned()).collect()));
+        };
+        check(&["b", "a", "folder", "none"], Ok(&["one"]));
+        check(&["b", "none"], Err(io::ErrorKind::NotFound));
+        check(&["none", "folder"], Err(io::ErrorKind::IsADirectory));
     }
 }

@@ -14,7 +14,7 @@ use super::command::Limits;
 use super::facts::{self, meant};
 use super::roots::{self, Roots};
 use super::sensors::{self, GovernorCount, Temperature};
-use super::source::{Source, malformed, read_line, read_text};
+use super::source::{Source, lines_of, malformed, read_line, read_text};
 use super::tools::{self, ToolQuery, ToolVersion};
 use crate::domain::host::HostFacts;
 
@@ -110,11 +110,11 @@ pub struct Load {
 impl Snapshot {
     /// Asks everything. The tools are run, each with these limits: give none before the run is confirmed.
     pub fn take(roots: &Roots, tools: &[ToolQuery], limits: Limits) -> Self {
-        let texts = collect::texts(roots);
+        let lscpu = collect::lscpu(roots);
+        let texts = collect::texts(roots, lscpu.value().cloned());
         let host = facts::assemble(&texts);
-        let lines = |text: &String| text.lines().map(str::to_owned).collect();
         Self {
-            cpu: Source::found(texts.lscpu.as_ref().map(lines), "lscpu"),
+            cpu: lscpu.map(|text| text.lines().map(str::to_owned).collect()),
             microcode: Source::found(host.microcode.clone(), "microcode in /proc/cpuinfo"),
             memory: at(&roots.proc("meminfo"), |_| memory(roots, texts.meminfo.as_deref())),
             kernel: at(&roots.proc("sys/kernel/osrelease"), |path| {
@@ -188,11 +188,13 @@ fn dmi(folder: &Path, tree_model: Option<&str>) -> io::Result<BTreeMap<String, S
         "bios_date",
         "bios_release",
     ];
-    let read = |name: &str| read_line(&folder.join(name)).filter(|text| meant(text).is_some());
-    let mut found: BTreeMap<String, String> =
-        NAMES.iter().filter_map(|name| Some(((*name).to_owned(), read(name)?))).collect();
-    found.extend(tree_model.map(|model| ("model".to_owned(), model.to_owned())));
-    if found.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(found) }
+    let mut found = match (lines_of(folder, NAMES), tree_model) {
+        (Ok(found), _) => found,
+        (Err(_), Some(model)) => BTreeMap::from([("model".to_owned(), model.to_owned())]),
+        (Err(error), None) => return Err(error),
+    };
+    found.retain(|_, text| meant(text).is_some());
+    Ok(found)
 }
 
 /// `NAME=value` lines, with or without quotes.
@@ -210,9 +212,11 @@ fn parse_os_release(text: &str) -> BTreeMap<String, String> {
 
 /// A folder of files of one line each.
 fn one_line_files(folder: &Path) -> io::Result<BTreeMap<String, String>> {
-    let line =
-        |entry: fs::DirEntry| Some((entry.file_name().to_string_lossy().into_owned(), read_line(&entry.path())?));
-    Ok(fs::read_dir(folder)?.filter_map(Result::ok).filter_map(line).collect())
+    let names: Vec<String> = fs::read_dir(folder)?
+        .filter_map(Result::ok)
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    lines_of(folder, names.iter().map(String::as_str))
 }
 
 #[cfg(test)]
