@@ -5,6 +5,7 @@ pub mod admission;
 pub mod bounds;
 pub mod event;
 pub mod flow;
+pub mod headroom;
 pub mod host;
 pub mod margin;
 pub mod name;

@@ -54,6 +54,20 @@ impl Verdict {
         }
     }
 
+    /// The cell of the shmoo. The field's tools disagree about glyphs, so a legend is always shown with them.
+    pub const fn glyph(self) -> char {
+        match self {
+            Self::Skipped => '-',
+            Self::Pass => '+',
+            Self::Inconclusive => '~',
+            Self::Fail => 'X',
+            Self::Timeout => 'T',
+            Self::Crashed => '!',
+            Self::Aborted => 'A',
+            Self::Error => 'E',
+        }
+    }
+
     /// The unit's own failure: what sets exit code 1 and counts toward `--max-fail`.
     pub const fn is_unit_failure(self) -> bool {
         matches!(self, Self::Fail | Self::Timeout | Self::Crashed)

@@ -1,1 +1,3 @@
 //! Lines for people and scripts over the events of a run. Never decides anything.
+
+pub mod progress;

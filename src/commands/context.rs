@@ -1,0 +1,80 @@
+//! Where a command works: the workspace, the runs folder, the roots of the host's own files. Found once, at the start.
+
+use std::path::{Path, PathBuf};
+
+use crate::commands::failure::Failure;
+use crate::host::roots::Roots;
+
+/// What was given on the command line and in the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// `--workspace` or `ROAD_RUNNER_WORKSPACE`.
+    pub workspace: Option<PathBuf>,
+    /// `--runs-dir` or `ROAD_RUNNER_RUNS`.
+    pub runs: Option<PathBuf>,
+    /// The current folder.
+    pub current: PathBuf,
+    /// `PATH`, as it is.
+    pub path: String,
+    /// `HOME`, as it is.
+    pub home: Option<String>,
+    /// Where sysfs and procfs are.
+    pub roots: Roots,
+}
+
+/// Where a command works.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The workspace, absolute.
+    pub workspace: PathBuf,
+    /// The runs folder, absolute.
+    pub runs: PathBuf,
+    /// The current folder, against which paths that were typed are read first.
+    pub current: PathBuf,
+    /// `PATH` for children and for bare names: the absolute entries only.
+    pub path: String,
+    /// `HOME` for children.
+    pub home: String,
+    /// Where sysfs and procfs are.
+    pub roots: Roots,
+}
+
+impl Context {
+    /// Finds the workspace: as given, else the nearest folder upward that has both `flows/` and `adapters/`.
+    pub fn find(given: Given) -> Result<Self, Failure> {
+        let workspace = match &given.workspace {
+            Some(folder) => {
+                let folder = given.current.join(folder);
+                if !is_workspace(&folder) {
+                    return Err(Failure::usage(format!("{} is not a workspace", folder.display()))
+                        .hinted("a workspace is a folder with both flows/ and adapters/"));
+                }
+                folder
+            }
+            None => match given.current.ancestors().find(|folder| is_workspace(folder)) {
+                Some(folder) => folder.to_owned(),
+                None => {
+                    return Err(Failure::usage(format!("no workspace at or above {}", given.current.display()))
+                        .hinted("go into a folder with both flows/ and adapters/, or name one with --workspace"));
+                }
+            },
+        };
+        let workspace = workspace
+            .canonicalize()
+            .map_err(|error| Failure::usage(format!("cannot open workspace {}: {error}", workspace.display())))?;
+        let runs = given.runs.as_ref().map_or_else(|| workspace.join("runs"), |runs| given.current.join(runs));
+        let absolute = given.path.split(':').filter(|entry| entry.starts_with('/'));
+        Ok(Self {
+            runs,
+            path: absolute.collect::<Vec<_>>().join(":"),
+            home: given.home.filter(|home| home.starts_with('/')).unwrap_or_else(|| "/".to_owned()),
+            current: given.current,
+            roots: given.roots,
+            workspace,
+        })
+    }
+}
+
+fn is_workspace(folder: &Path) -> bool {
+    folder.join("flows").is_dir() && folder.join("adapters").is_dir()
+}

@@ -1,0 +1,273 @@
+//! A run as it happens, for a terminal or a log file: a line a step, and a bar with the time left on a terminal.
+//!
+//! Reads events from a channel and prints; whatever becomes of the stream, the run goes on. Never decides anything.
+
+use std::io::Write;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::domain::event::{Recorded, RunEvent, StepFinished};
+use crate::domain::run_state::RunState;
+use crate::domain::sanitize;
+use crate::domain::time::Timestamp;
+use crate::domain::verdict::Verdict;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Verbosity {
+    /// `-q`: nothing but results.
+    Quiet,
+    /// A line a step.
+    #[default]
+    Normal,
+    /// `-v`: also each step's arguments.
+    Verbose,
+}
+
+/// What prints a run's events for people.
+pub struct Progress<W> {
+    state: RunState,
+    out: W,
+    verbosity: Verbosity,
+    /// Columns of the terminal, where there is one.
+    terminal: Option<u16>,
+    bar_shown: bool,
+    closed: bool,
+}
+
+impl<W: Write> Progress<W> {
+    /// Over a run before its first event. `terminal` is the width of the terminal behind `out`, if it is one.
+    pub const fn new(state: RunState, out: W, verbosity: Verbosity, terminal: Option<u16>) -> Self {
+        Self { state, out, verbosity, terminal, bar_shown: false, closed: false }
+    }
+
+    /// Prints events until their sender is gone; returns the run as it was then.
+    pub fn follow(mut self, events: &Receiver<Recorded>, mut each: impl FnMut(&Recorded)) -> RunState {
+        let mut now = None;
+        loop {
+            match events.recv_timeout(Duration::from_secs(1)) {
+                Ok(recorded) => {
+                    now = Some((recorded.at, std::time::Instant::now()));
+                    each(&recorded);
+                    self.event(&recorded);
+                    // A burst is drawn once, after its last event.
+                    while let Ok(recorded) = events.try_recv() {
+                        each(&recorded);
+                        self.event(&recorded);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.clear_bar();
+                    return self.state;
+                }
+            }
+            if let Some((at, since)) = now {
+                let elapsed = i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX);
+                self.bar(Timestamp::from_millis(at.millis().saturating_add(elapsed)).unwrap_or(at));
+            }
+        }
+    }
+
+    /// Takes in and prints one event.
+    pub fn event(&mut self, recorded: &Recorded) {
+        self.state.apply(recorded);
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        let line = match &recorded.event {
+            RunEvent::StepStarted(event) if self.verbosity == Verbosity::Verbose => {
+                let argv: Vec<String> = event.argv.iter().map(|a| sanitize::escaped(a).into_owned()).collect();
+                Some(format!("{:>9} {} {}", "start", event.step, argv.join(" ")))
+            }
+            RunEvent::StepFinished(event) => Some(self.step_line(event)),
+            RunEvent::SubrunFinished(event) if event.verdict == Verdict::Skipped => {
+                let reason = event.reason.as_deref().unwrap_or("skipped");
+                Some(format!("{} {} {}", self.sub_run_label(), Verdict::Skipped.glyph(), sanitize::line(reason)))
+            }
+            RunEvent::Cancelling(event) => {
+                let detail = event.detail.as_deref().map(|d| format!(": {}", sanitize::line(d))).unwrap_or_default();
+                Some(format!("stopping: {}{detail}", event.reason.words()))
+            }
+            _ => None,
+        };
+        if let Some(line) = line {
+            self.clear_bar();
+            self.print(&line);
+            self.print("\n");
+        }
+    }
+
+    fn sub_run_label(&self) -> String {
+        let index = self.state.current.unwrap_or(0);
+        let count = self.state.plan.experiment.sub_runs();
+        let width = crate::domain::summary::padding(count);
+        let point = self.state.plan.experiment.point(index).unwrap_or_default();
+        format!("s{index:0width$} {}", point.shown())
+    }
+
+    fn step_line(&self, event: &StepFinished) -> String {
+        let execution = self
+            .state
+            .current
+            .and_then(|c| self.state.sub_runs.get(c as usize))
+            .and_then(|s| s.executions.iter().find(|e| e.started.index == event.index));
+        let mut step = event.step.to_string();
+        if let Some(execution) = execution {
+            if !execution.started.combination.is_empty() {
+                step = format!("{step} {}", sanitize::escaped(&execution.started.combination));
+            }
+            let repeats = self.state.plan.experiment.locate(event.index).map_or(1, |(t, _, _)| t.repeat);
+            if repeats > 1 {
+                step = format!("{step} {}/{repeats}", execution.started.repetition + 1);
+            }
+        }
+        let ended = match (event.exit_code, event.signal) {
+            (Some(code), _) => format!("exit {code}"),
+            (None, Some(signal)) => format!("signal {signal}"),
+            (None, None) => "not started".to_owned(),
+        };
+        let verdict = event.verdict;
+        let mut line = format!(
+            "{}  {step}  {} {:<7} {:>8}  {ended}",
+            self.sub_run_label(),
+            verdict.glyph(),
+            verdict.as_str(),
+            seconds(event.duration_ms)
+        );
+        for effect in &event.effects {
+            line.push(' ');
+            line.push_str(effect.as_str());
+        }
+        if let Some(reason) = &event.reason
+            && (verdict != Verdict::Pass || self.verbosity == Verbosity::Verbose || reason.starts_with("left "))
+        {
+            line.push_str("  ");
+            line.push_str(&sanitize::line(reason));
+        }
+        line
+    }
+
+    /// The bar of a run in progress, on a terminal only.
+    fn bar(&mut self, now: Timestamp) {
+        let (Some(width), true) = (self.terminal, self.verbosity != Verbosity::Quiet) else { return };
+        if self.state.end.is_some() {
+            return;
+        }
+        let text = bar_text(&self.state, now, width as usize);
+        self.print(&format!("\r{text}\x1b[K"));
+        self.bar_shown = true;
+        drop(self.out.flush());
+    }
+
+    fn clear_bar(&mut self) {
+        if self.bar_shown {
+            self.print("\r\x1b[K");
+            self.bar_shown = false;
+        }
+    }
+
+    /// A stream that is gone ends the output and nothing else.
+    fn print(&mut self, text: &str) {
+        if !self.closed {
+            self.closed = self.out.write_all(text.as_bytes()).is_err();
+        }
+    }
+}
+
+/// `[#####.....] 12/36  X3 !1  00:12:41 ~00:31:00 left`, at most `width` columns.
+fn bar_text(state: &RunState, now: Timestamp, width: usize) -> String {
+    let (done, all) = (state.finished_sub_runs(), state.sub_runs.len());
+    let elapsed = state.started_at.map_or(0, |start| now.since(start));
+    let mut tail = format!(" {done}/{all}");
+    for verdict in Verdict::ALL {
+        let count = state.sub_runs.iter().filter(|s| s.verdict == Some(verdict)).count();
+        if count > 0 && verdict != Verdict::Pass {
+            tail.push_str(&format!(" {}{count}", verdict.glyph()));
+        }
+    }
+    tail.push_str(&format!(" {}", clock(elapsed)));
+    if let Some(left) = time_left(state, elapsed) {
+        tail.push_str(&format!(" ~{} left", clock(left)));
+    }
+    let cells = width.saturating_sub(tail.len() + 3).min(40);
+    let filled = (cells * done).checked_div(all).unwrap_or(0);
+    let text = format!("[{}{}]{tail}", "#".repeat(filled), ".".repeat(cells - filled));
+    text.chars().take(width.saturating_sub(1)).collect()
+}
+
+/// From the executions so far, were the rest to take as long; `None` before anything has ended.
+fn time_left(state: &RunState, elapsed_ms: u64) -> Option<u64> {
+    let per_sub_run = u64::from(state.plan.experiment.executions());
+    let in_flight = state.current.and_then(|c| state.sub_runs.get(c as usize)).filter(|s| s.verdict.is_none());
+    let ended = in_flight.map_or(0, |s| s.executions.iter().filter(|e| e.finished.is_some()).count() as u64);
+    let done = state.finished_sub_runs() as u64 * per_sub_run + ended;
+    let all = state.sub_runs.len() as u64 * per_sub_run;
+    (done > 0).then(|| elapsed_ms.saturating_mul(all.saturating_sub(done)) / done)
+}
+
+/// `00:12:41`.
+pub fn clock(millis: u64) -> String {
+    let seconds = millis / 1000;
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// `0.05s`, `11.2s`, `1h02m`.
+pub fn seconds(millis: u64) -> String {
+    match millis {
+        0..10_000 => format!("{}.{:02}s", millis / 1000, millis % 1000 / 10),
+        10_000..600_000 => format!("{}.{}s", millis / 1000, millis % 1000 / 100),
+        600_000..3_600_000 => format!("{}m{:02}s", millis / 60_000, millis / 1000 % 60),
+        _ => format!("{}h{:02}m", millis / 3_600_000, millis / 60_000 % 60),
+    }
+}
+
+/// What a run came to, as lines for stdout.
+pub fn result(state: &RunState, record: &std::path::Path) -> String {
+    let mut counts = vec![];
+    for verdict in Verdict::ALL {
+        let count = state.sub_runs.iter().filter(|s| s.verdict == Some(verdict)).count();
+        if count > 0 {
+            counts.push(format!("{count} {verdict}"));
+        }
+    }
+    let missing = state.sub_runs.len() - state.finished_sub_runs();
+    if missing > 0 {
+        counts.push(format!("{missing} not started"));
+    }
+    let (flaky, unapplied) = (
+        state.sub_runs.iter().filter(|s| s.flaky.is_some()).count(),
+        state.sub_runs.iter().filter(|s| s.unapplied).count(),
+    );
+    let mut out = format!("run       {}\n", state.header.run_id);
+    let verdict = state.end.map_or_else(|| "unknown".to_owned(), |(v, code)| format!("{v} (exit {code})"));
+    out.push_str(&format!("verdict   {verdict}\n"));
+    out.push_str(&format!("sub-runs  {}: {}\n", state.sub_runs.len(), counts.join(", ")));
+    if flaky > 0 {
+        out.push_str(&format!("flaky     {flaky} sub-runs passed with repetitions that failed\n"));
+    }
+    if unapplied > 0 {
+        out.push_str(&format!("unapplied {unapplied} sub-runs had a swept rail that nobody applied: they say nothing about the margin\n"));
+    }
+    if let Some(reason) = state.stop_reason() {
+        out.push_str(&format!("stopped   {}\n", sanitize::line(&reason)));
+    }
+    out.push_str(&format!("record    {}\n", sanitize::escaped(&record.display().to_string())));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let check = |millis: u64, short: &str, long: &str| {
+            assert_eq!((seconds(millis).as_str(), clock(millis).as_str()), (short, long), "{millis}");
+        };
+        check(50, "0.05s", "00:00:00");
+        check(11_250, "11.2s", "00:00:11");
+        check(754_000, "12m34s", "00:12:34");
+        check(3_725_000, "1h02m", "01:02:05");
+    }
+}
