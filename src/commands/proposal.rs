@@ -52,10 +52,10 @@ pub enum Answer {
 
 impl Proposal {
     /// Looks at an admitted plan.
-    pub fn new(plan: Arc<Plan>, bounds: Bounds, candidates: &[Candidate<'_>], drift: Vec<String>) -> Self {
+    pub fn new(plan: &Arc<Plan>, bounds: Bounds, candidates: &[Candidate<'_>], drift: Vec<String>) -> Self {
         let experiment = &plan.experiment;
-        let applies = candidates.iter().filter(|c| c.applies);
-        let profiles = applies.map(|c| (c.profile.name.clone(), c.profile.priority, c.outcomes.clone())).collect();
+        let in_force = candidates.iter().filter(|c| c.applies);
+        let profiles = in_force.map(|c| (c.profile.name.clone(), c.profile.priority, c.outcomes.clone())).collect();
         let applied = headroom::applied_fields(experiment);
         let unproven = experiment.adapters.iter().filter(|(_, a)| !a.judgement.declares_proof());
         let absolute = experiment.adapters.values().map(|a| &a.executable.path).filter(|p| p.starts_with('/'));
@@ -70,7 +70,7 @@ impl Proposal {
             executions: u64::from(experiment.sub_runs()) * u64::from(experiment.executions()),
             drift,
             bounds,
-            plan: Arc::clone(&plan),
+            plan: Arc::clone(plan),
         }
     }
 }

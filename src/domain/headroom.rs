@@ -56,7 +56,12 @@ pub fn rail_uses(experiment: &Experiment, bounds: &Bounds) -> Vec<RailUse> {
     for (column, axis) in experiment.axes.iter().enumerate() {
         let used = used_positions(experiment, column, axis.len());
         for (key, values) in &axis.columns {
-            values.iter().zip(&used).filter(|(_, used)| **used).filter_map(|(value, _)| *value).for_each(|v| widen(key, v));
+            values
+                .iter()
+                .zip(&used)
+                .filter(|(_, used)| **used)
+                .filter_map(|(value, _)| *value)
+                .for_each(|v| widen(key, v));
         }
     }
     planned
@@ -101,9 +106,8 @@ pub fn sub_runs_on_a_limit(experiment: &Experiment, bounds: &Bounds) -> u32 {
             (0..axis.len()).map(at).collect()
         })
         .collect();
-    let touches = |row: &&[u32]| {
-        flags.iter().zip(*row).any(|(flags, at)| flags.get(*at as usize).copied().unwrap_or(false))
-    };
+    let touches =
+        |row: &&[u32]| flags.iter().zip(*row).any(|(flags, at)| flags.get(*at as usize).copied().unwrap_or(false));
     u32::try_from(experiment.points.iter().filter(touches).count()).unwrap_or(u32::MAX)
 }
 

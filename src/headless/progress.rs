@@ -2,6 +2,7 @@
 //!
 //! Reads events from a channel and prints; whatever becomes of the stream, the run goes on. Never decides anything.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -183,12 +184,12 @@ fn bar_text(state: &RunState, now: Timestamp, width: usize) -> String {
     for verdict in Verdict::ALL {
         let count = state.sub_runs.iter().filter(|s| s.verdict == Some(verdict)).count();
         if count > 0 && verdict != Verdict::Pass {
-            tail.push_str(&format!(" {}{count}", verdict.glyph()));
+            let _ = write!(tail, " {}{count}", verdict.glyph());
         }
     }
-    tail.push_str(&format!(" {}", clock(elapsed)));
+    let _ = write!(tail, " {}", clock(elapsed));
     if let Some(left) = time_left(state, elapsed) {
-        tail.push_str(&format!(" ~{} left", clock(left)));
+        let _ = write!(tail, " ~{} left", clock(left));
     }
     let cells = width.saturating_sub(tail.len() + 3).min(40);
     let filled = (cells * done).checked_div(all).unwrap_or(0);
@@ -241,18 +242,20 @@ pub fn result(state: &RunState, record: &std::path::Path) -> String {
     );
     let mut out = format!("run       {}\n", state.header.run_id);
     let verdict = state.end.map_or_else(|| "unknown".to_owned(), |(v, code)| format!("{v} (exit {code})"));
-    out.push_str(&format!("verdict   {verdict}\n"));
-    out.push_str(&format!("sub-runs  {}: {}\n", state.sub_runs.len(), counts.join(", ")));
+    let _ = write!(out, "verdict   {verdict}\n");
+    let _ = write!(out, "sub-runs  {}: {}\n", state.sub_runs.len(), counts.join(", "));
     if flaky > 0 {
-        out.push_str(&format!("flaky     {flaky} sub-runs passed with repetitions that failed\n"));
+        let _ = write!(out, "flaky     {flaky} sub-runs passed with repetitions that failed\n");
     }
     if unapplied > 0 {
-        out.push_str(&format!("unapplied {unapplied} sub-runs had a swept rail that nobody applied: they say nothing about the margin\n"));
+        out.push_str(&format!(
+            "unapplied {unapplied} sub-runs had a swept rail that nobody applied: they say nothing about the margin\n"
+        ));
     }
     if let Some(reason) = state.stop_reason() {
-        out.push_str(&format!("stopped   {}\n", sanitize::line(&reason)));
+        let _ = write!(out, "stopped   {}\n", sanitize::line(&reason));
     }
-    out.push_str(&format!("record    {}\n", sanitize::escaped(&record.display().to_string())));
+    let _ = write!(out, "record    {}\n", sanitize::escaped(&record.display().to_string()));
     out
 }
 
