@@ -242,20 +242,19 @@ pub fn result(state: &RunState, record: &std::path::Path) -> String {
     );
     let mut out = format!("run       {}\n", state.header.run_id);
     let verdict = state.end.map_or_else(|| "unknown".to_owned(), |(v, code)| format!("{v} (exit {code})"));
-    let _ = write!(out, "verdict   {verdict}\n");
-    let _ = write!(out, "sub-runs  {}: {}\n", state.sub_runs.len(), counts.join(", "));
+    let _ = writeln!(out, "verdict   {verdict}");
+    let _ = writeln!(out, "sub-runs  {}: {}", state.sub_runs.len(), counts.join(", "));
     if flaky > 0 {
-        let _ = write!(out, "flaky     {flaky} sub-runs passed with repetitions that failed\n");
+        let _ = writeln!(out, "flaky     {flaky} sub-runs passed with repetitions that failed");
     }
     if unapplied > 0 {
-        out.push_str(&format!(
-            "unapplied {unapplied} sub-runs had a swept rail that nobody applied: they say nothing about the margin\n"
-        ));
+        let says = "sub-runs had a swept rail that nobody applied: they say nothing about the margin";
+        let _ = writeln!(out, "unapplied {unapplied} {says}");
     }
     if let Some(reason) = state.stop_reason() {
-        let _ = write!(out, "stopped   {}\n", sanitize::line(&reason));
+        let _ = writeln!(out, "stopped   {}", sanitize::line(&reason));
     }
-    let _ = write!(out, "record    {}\n", sanitize::escaped(&record.display().to_string()));
+    let _ = writeln!(out, "record    {}", sanitize::escaped(&record.display().to_string()));
     out
 }
 
