@@ -3,3 +3,5 @@
 pub mod context;
 pub mod failure;
 pub mod proposal;
+pub mod runs;
+pub mod stored;

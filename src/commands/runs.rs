@@ -1,0 +1,110 @@
+//! History and control: listing runs, reading one, following one, stopping one. Never changes a record.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+use crate::commands::context::Context;
+use crate::commands::failure::Failure;
+use crate::commands::stored::{self, StoredRun};
+use crate::domain::event::{Recorded, RunStatus};
+use crate::domain::run_state::RunState;
+use crate::domain::verdict::exit;
+use crate::host::process::{self, ProcessIdentity};
+use crate::host::roots;
+use crate::store::follow::RunFollower;
+use crate::store::history::{self, RunEntry};
+use crate::store::lock::{self, Holder, LockStatus};
+
+/// All runs, newest first.
+pub fn list(context: &Context) -> Result<Vec<RunEntry>, Failure> {
+    Ok(history::list(&context.runs)?)
+}
+
+/// One run, read back.
+pub fn show(context: &Context, asked: &str) -> Result<StoredRun, Failure> {
+    stored::load(context, asked)
+}
+
+/// How long between two looks at the journals of a live run.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Hands over a run's events from its first on until it ends, or until nobody runs it any more. `each` says whether it
+/// still wants them. Returns the run as it was then.
+pub fn follow(
+    context: &Context,
+    asked: &str,
+    mut each: impl FnMut(&RunState, &Recorded) -> bool,
+) -> Result<RunState, Failure> {
+    let entry = stored::select(context, asked)?;
+    let plan = stored::plan_of(&entry.dir.plan())?;
+    let mut state = RunState::new(stored::header(&entry), std::sync::Arc::new(plan));
+    let mut follower = RunFollower::new(&entry.dir);
+    let mut wanted = true;
+    loop {
+        // Asked before reading: what a runner that is gone has written is complete.
+        let held = matches!(lock::status(&entry.dir.lock())?, LockStatus::Held(_));
+        let before = state.last_seq;
+        follower.poll(&mut |recorded| {
+            state.apply(&recorded);
+            wanted = wanted && each(&state, &recorded);
+        })?;
+        if !wanted || state.end.is_some() {
+            return Ok(state);
+        }
+        if !held && state.last_seq == before {
+            if state.status == RunStatus::Running {
+                state.status = RunStatus::Interrupted;
+            }
+            return Ok(state);
+        }
+        if state.last_seq == before {
+            std::thread::sleep(LOOK);
+        }
+    }
+}
+
+/// What following a run returns: the run's own code, or 4 when nobody runs it any more.
+pub fn follow_code(state: &RunState) -> u8 {
+    match (state.end, state.status) {
+        (Some((_, code)), _) => code,
+        (None, RunStatus::Interrupted) => exit::RIG,
+        (None, _) => exit::PASS,
+    }
+}
+
+/// Asks the runner of a run to stop: after the step in flight, or now. Returns who was asked.
+pub fn stop(context: &Context, asked: &str, now: bool) -> Result<Holder, Failure> {
+    let entry = stored::select(context, asked)?;
+    let id = entry.id.to_string();
+    let holder = match lock::status(&entry.dir.lock())? {
+        LockStatus::Held(Some(holder)) => holder,
+        LockStatus::Held(None) => {
+            return Err(Failure::rig(format!("somebody runs {id}, but its lock does not say who")));
+        }
+        LockStatus::Free => return Err(Failure::usage(format!("{id} is not running"))),
+    };
+    let elsewhere = roots::boot_id(&context.roots).is_ok_and(|here| here != holder.boot_id);
+    if elsewhere {
+        return Err(Failure::usage(format!("{id} runs on {}, not here", holder.host.escape_debug()))
+            .hinted("run this command there"));
+    }
+    let signal = if now { Signal::INT } else { Signal::USR1 };
+    send(context, &holder, signal)
+        .map_err(|error| Failure::rig(format!("failed to signal process {} of {id}: {error}", holder.pid)))?;
+    Ok(holder)
+}
+
+/// Signals the very process that took the lock: a descriptor is opened first, then its start time checked, so that a pid
+/// that was given to another process in between is never hit.
+fn send(context: &Context, holder: &Holder, signal: Signal) -> std::io::Result<()> {
+    let gone = || std::io::Error::new(std::io::ErrorKind::NotFound, "it is gone");
+    let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw).ok_or_else(gone)?;
+    let descriptor = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+    let identity = ProcessIdentity { pid: holder.pid, start_ticks: holder.start_ticks };
+    if !process::is_running(&context.roots, identity)? {
+        return Err(gone());
+    }
+    rustix::process::pidfd_send_signal(descriptor, signal)?;
+    Ok(())
+}
