@@ -313,10 +313,7 @@ mod tests {
             ("diags/ok", None),
             ("diags/open", Some("BASE/ws/diags/open is writable by everybody (mode 0757) and we run as root")),
             ("diags/shared", Some("BASE/ws/diags/shared is writable by its group (mode 0775) and we run as root")),
-            (
-                "diags/anybody/ok",
-                Some("BASE/ws/diags/anybody is writable by everybody (mode 0777) and we run as root"),
-            ),
+            ("diags/anybody/ok", Some("BASE/ws/diags/anybody is writable by everybody (mode 0777) and we run as root")),
         ] {
             check(&dir, false, written, &format!("Relative ws/{written}"));
             check(&dir, true, written, refused.unwrap_or(&format!("Relative ws/{written}")));
