@@ -1,16 +1,15 @@
 //! Copies of the files a plan was made from, kept in the run directory with their relative structure.
 //! Never keeps a copy whose content is not what was planned, never writes outside its folder.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
 use super::StoreError;
 use super::hash::{self, StreamError};
-use super::layout::{open_private, sync_directory};
+use super::layout::{make_directories, open_private, sync_directory};
 
 /// Copies `source` to `relative` below `inputs` and checks on the way that its SHA-256 is `planned` (lower-case hex).
 /// Returns where the copy is. The copy is on disk when this returns; its folders are once [`sync`] was called.
@@ -21,7 +20,7 @@ pub fn copy(source: &Path, inputs: &Path, relative: &Path, planned: &str) -> Res
     }
     let target = inputs.join(relative);
     let folder = target.parent().unwrap_or(inputs);
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(StoreError::io("create", folder))?;
+    make_directories(folder).map_err(StoreError::io("create", folder))?;
     let mut from = open_regular(source).map_err(StoreError::io("read", source))?;
     let mut to = open_private(&target, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
         .map_err(StoreError::io("write", &target))?;

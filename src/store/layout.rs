@@ -15,7 +15,7 @@ use crate::domain::summary::padding;
 
 /// The runs folder, made if it is not there (0700, parents too). A symlink here is the user's own choice.
 pub fn ensure_runs_folder(runs: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(runs).map_err(StoreError::io("create", runs))
+    make_directories(runs).map_err(StoreError::io("create", runs))
 }
 
 /// A run directory, by path.
@@ -287,6 +287,21 @@ fn make_directory(path: &Path) -> io::Result<()> {
         fs::set_permissions(path, Permissions::from_mode(0o700))?;
     }
     Ok(())
+}
+
+/// Makes a directory and those above it that are missing.
+pub(crate) fn make_directories(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        make_directories(parent)?;
+    }
+    match make_directory(path) {
+        // Somebody else was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    }
 }
 
 /// Makes a directory, or keeps one that is there, if it is one.
