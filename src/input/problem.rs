@@ -105,7 +105,7 @@ pub fn near<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Op
     candidates
         .into_iter()
         .map(|candidate| (strsim::osa_distance(&wanted, &plain(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= close(candidate))
+        .filter(|(distance, candidate)| *distance <= close(candidate) && *distance < wanted.chars().count())
         .min()
         .map(|(_, candidate)| candidate)
 }

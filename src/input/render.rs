@@ -15,9 +15,7 @@ use crate::domain::sanitize;
 /// The most that one file's report may take, in bytes; formats.md promises less than 20 kB.
 const REPORT_BYTES: usize = 18_000;
 /// How much of a long line is shown around the caret, in characters.
-const SHOWN: usize = 100;
-/// Past this column a line is not drawn, only its place is named: nobody reads it, and drawing costs time.
-const FAR: u32 = 20_000;
+const SHOWN: usize = 120;
 
 /// Draws `problems`, file by file in order of place.
 pub fn render(problems: &Problems, sources: &Sources, colour: bool) -> String {
@@ -66,58 +64,89 @@ fn draw(problem: &Problem, sources: &Sources, renderer: &Renderer) -> String {
     if let Some(help) = &problem.help {
         group = group.element(Level::HELP.message(sanitize::text(help)));
     }
-    renderer.render(&[group])
+    let mut drawn = renderer.render(&[group]);
+    for place in std::iter::once(&problem.place).chain(problem.related.iter().map(|(place, _)| place)) {
+        set_column(&mut drawn, place, sources);
+    }
+    drawn
 }
 
 /// The header with the place and the line with its caret.
 fn shown<'a>(place: &Place, kind: AnnotationKind, label: &str, sources: &Sources) -> Vec<Element<'a>> {
-    let path: String = sanitize::line(&place.file).into_owned();
+    let path = sanitize::line(&place.file).into_owned();
     if place.line == 0 {
         return vec![Origin::path(path).into()];
     }
-    let line = sources.find(&place.file).and_then(|source| source.line(place.line));
-    let (Some(line), true) = (line, place.column < FAR) else {
+    let Some(line) = sources.find(&place.file).and_then(|source| source.line(place.line)) else {
         return vec![Origin::path(path).line(place.line as usize).char_column(place.column as usize).into()];
     };
-    let (window, span) = window(line, place);
-    let mut annotation: Annotation<'a> = kind.span(span);
+    let window = Window::of(line, place);
+    let mut annotation: Annotation<'a> = kind.span(window.marked);
     if !label.is_empty() {
         annotation = annotation.label(sanitize::line(label).into_owned());
     }
-    vec![Snippet::source(window).line_start(place.line as usize).path(path).annotation(annotation).into()]
+    vec![Snippet::source(window.text).line_start(place.line as usize).path(path).annotation(annotation).into()]
 }
 
-/// The part of a line around a place, with what stands before it as blanks so that columns stay true, and
-/// the bytes in it to underline.
-fn window(line: &str, place: &Place) -> (String, std::ops::Range<usize>) {
-    let column = (place.column as usize).saturating_sub(1);
-    let len = (place.len as usize).clamp(1, SHOWN / 2);
-    let long = line.chars().nth(SHOWN).is_some();
-    let first = if long { column.saturating_sub(SHOWN / 3) } else { 0 };
-    let mut text = " ".repeat(first);
-    let (mut from, mut to) = (None, None);
-    for (at, c) in line.chars().enumerate().skip(first) {
-        if at == column {
-            from = Some(text.len());
-        }
-        if at == column + len {
-            to = Some(text.len());
-        }
-        if at == first + SHOWN {
-            text.push('…');
-            break;
-        }
-        text.push(if c == '\t' {
-            ' '
-        } else if sanitize::is_hostile(c) {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        });
+/// A header names the column within the window; people need the one within the line.
+fn set_column(drawn: &mut String, place: &Place, sources: &Sources) {
+    let Some(line) = sources.find(&place.file).and_then(|source| source.line(place.line)) else { return };
+    let window = Window::of(line, place);
+    if window.column == place.column {
+        return;
     }
-    let from = from.unwrap_or(text.len());
-    let to = to.unwrap_or(text.len()).max(from);
-    (text, from..to)
+    let path = sanitize::line(&place.file);
+    let header = format!("{path}:{}:{}", place.line, window.column);
+    // The title, which may quote anything, is the first line; headers follow.
+    let below = drawn.find('\n').unwrap_or(0);
+    if let Some(at) = drawn.get(below..).and_then(|rest| rest.find(&header)) {
+        let range = below + at..below + at + header.len();
+        drawn.replace_range(range, &format!("{path}:{}:{}", place.line, place.column));
+    }
+}
+
+/// The part of a line around a place.
+struct Window {
+    text: String,
+    /// The bytes to underline.
+    marked: std::ops::Range<usize>,
+    /// The column of the place within, from 1.
+    column: u32,
+}
+
+impl Window {
+    fn of(line: &str, place: &Place) -> Self {
+        let column = (place.column as usize).saturating_sub(1);
+        let len = (place.len as usize).clamp(1, SHOWN / 2);
+        let long = line.chars().nth(SHOWN).is_some();
+        let first = if long { column.saturating_sub(SHOWN / 3) } else { 0 };
+        let mut text = String::new();
+        if first > 0 {
+            text.push('…');
+        }
+        let (mut from, mut to) = (None, None);
+        for (at, c) in line.chars().enumerate().skip(first) {
+            if at == column {
+                from = Some(text.len());
+            }
+            if at == column + len {
+                to = Some(text.len());
+            }
+            if at == first + SHOWN {
+                text.push('…');
+                break;
+            }
+            text.push(match c {
+                '\t' => ' ',
+                c if sanitize::is_hostile(c) => char::REPLACEMENT_CHARACTER,
+                c => c,
+            });
+        }
+        let from = from.unwrap_or(text.len());
+        let to = to.unwrap_or(text.len()).max(from);
+        let cut = u32::try_from(first.saturating_sub(usize::from(first > 0))).unwrap_or(0);
+        Self { text, marked: from..to, column: place.column.saturating_sub(cut) }
+    }
 }
 
 #[cfg(test)]
@@ -169,8 +198,8 @@ mod tests {
         error: bad[31m
          --> long.yaml:1:5006
           |
-        1 | ...                   éééééééééééééééééééééééééééé�[2J badxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
-          |                                                        ^^^
+        1 | …ééééééééééééééééééééééééééééééééééé�[2J badxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+          |                                          ^^^
         ");
     }
 

@@ -40,7 +40,7 @@ pub enum ReadError {
 pub struct Source {
     /// The path as shown, relative to the workspace where it lies inside.
     pub shown: Arc<str>,
-    /// The text without a byte order mark.
+    /// The text, all of it: its bytes are the file's.
     pub text: Arc<str>,
     starts: Arc<[u32]>,
 }
@@ -48,7 +48,6 @@ pub struct Source {
 impl Source {
     /// Takes a text as it is, cut at [`MAX_BYTES`] by the reader before.
     pub fn new(shown: &str, text: &str) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let starts = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1))
             .map(|at| u32::try_from(at).unwrap_or(u32::MAX))
@@ -80,7 +79,9 @@ impl Source {
         let at = usize::try_from(number.checked_sub(1)?).ok()?;
         let start = *self.starts.get(at)? as usize;
         let end = self.starts.get(at + 1).map_or(self.text.len(), |n| *n as usize);
-        Some(self.text.get(start..end)?.trim_end_matches(['\n', '\r']))
+        let line = self.text.get(start..end)?.trim_end_matches(['\n', '\r']);
+        // A byte order mark is part of the file and of no line.
+        Some(if at == 0 { line.trim_start_matches('\u{feff}') } else { line })
     }
 }
 

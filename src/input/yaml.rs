@@ -451,6 +451,7 @@ mod tests {
     #[test]
     fn one_document_or_none() {
         insta::assert_snapshot!(tree("a: 1\n---\nb: 2\n"), @"more than one document in the file at 3:1; keep one document a file: remove the `---` or move what follows it to a file of its own");
+        assert_eq!(tree("\u{feff}name: é # x\n"), tree("name: é # x\n"));
         insta::assert_snapshot!(tree("--- a\n...\n"), @r#""a" 1:5+1"#);
         for empty in ["", "# only\n", "---\n", "null", "\n\n"] {
             assert!(tree(empty).starts_with("the file holds no document"), "{empty:?}");

@@ -1,0 +1,549 @@
+//! What a workspace holds: every flow, margin, policy, profile and manifest, read, with the errors of each file
+//! kept beside it. Never fails as a whole and never starts anything.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::adapter::{self, Adapters, Manifest};
+use super::doc::Doc;
+use super::problem::{Problems, near_or_all, quote, whole_file};
+use super::source::{Source, Sources};
+use super::yaml::{self, Kind, Node};
+use super::{flow, margin, policy};
+use crate::domain::flow::Flow;
+use crate::domain::margin::MarginProfile;
+use crate::domain::name::Name;
+use crate::domain::place::Place;
+use crate::domain::policy::{Profile, SafetyPolicy};
+use crate::domain::problem::Problem;
+
+/// One file of a workspace.
+#[derive(Debug, Clone)]
+pub struct Entry<T> {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// The path as shown to people.
+    pub file: Arc<str>,
+    /// The document's name, or the file's stem where it has none that can be read.
+    pub name: String,
+    /// Where the name stands.
+    pub name_place: Place,
+    /// Its text, unless it could not be read.
+    pub source: Option<Source>,
+    /// What it says; nothing when it has an error.
+    pub value: Option<T>,
+    /// What is wrong with it.
+    pub problems: Problems,
+}
+
+/// Reads a text as one document. A value comes only with a document free of errors.
+pub fn document<T>(source: &Source, read: impl FnOnce(&Doc<'_>, &Node<'_>) -> Option<T>) -> (Option<T>, Problems) {
+    let (value, problems, _) = named_document(source, read);
+    (value, problems)
+}
+
+fn named_document<T>(
+    source: &Source,
+    read: impl FnOnce(&Doc<'_>, &Node<'_>) -> Option<T>,
+) -> (Option<T>, Problems, Option<(String, Place)>) {
+    let doc = Doc::new(source);
+    let root = match yaml::parse(&source.text) {
+        Ok(root) => root,
+        Err(error) => {
+            let place = error.span.map_or_else(|| Place::start_of(source.shown.clone()), |span| doc.place(span));
+            let mut problem = Problem::error(place, error.message);
+            problem.help = error.help;
+            return (None, problem.into(), None);
+        }
+    };
+    let name = name_of(&doc, &root);
+    let value = read(&doc, &root);
+    let problems = doc.into_problems();
+    (value.filter(|_| !problems.has_errors()), problems, name)
+}
+
+fn name_of(doc: &Doc<'_>, root: &Node<'_>) -> Option<(String, Place)> {
+    let Kind::Map(entries) = &root.kind else { return None };
+    let is_name = |node: &Node<'_>| matches!(&node.kind, Kind::Scalar { text, .. } if text == "name");
+    let node = &entries.iter().find(|entry| is_name(&entry.key))?.value;
+    match &node.kind {
+        Kind::Scalar { text, .. } if Name::new(text).is_ok() => Some((text.to_string(), doc.place(node.span))),
+        _ => None,
+    }
+}
+
+impl<T> Entry<T> {
+    /// Reads one file.
+    pub fn read(path: &Path, shown: &str, read: impl FnOnce(&Doc<'_>, &Node<'_>) -> Option<T>) -> Self {
+        let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let mut entry = Self {
+            path: path.to_owned(),
+            file: shown.into(),
+            name: stem.clone(),
+            name_place: whole_file(shown),
+            source: None,
+            value: None,
+            problems: Problems::default(),
+        };
+        match Source::read(path, shown) {
+            Err(error) => entry.problems.push(Problem::error(whole_file(shown), error.to_string())),
+            Ok(source) => {
+                let (value, problems, name) = named_document(&source, read);
+                (entry.value, entry.problems) = (value, problems);
+                if let Some((name, place)) = name {
+                    if name != stem {
+                        entry.problems.push(
+                            Problem::warning(place.clone(), format!("the name {} is unlike its file's", quote(&name)))
+                                .help(format!("rename one of them: the file's is {}", quote(&stem))),
+                        );
+                    }
+                    (entry.name, entry.name_place) = (name, place);
+                }
+                entry.source = Some(source);
+            }
+        }
+        entry
+    }
+}
+
+/// A document that was asked for and is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no {kind} {wanted}: neither a file nor a name; {help}")]
+pub struct NotFound {
+    /// What was wanted.
+    pub kind: &'static str,
+    /// As asked for.
+    pub wanted: String,
+    /// A near name, or all there are.
+    pub help: String,
+}
+
+/// Everything that a workspace holds, each kind in the order of its file names.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    /// The folder.
+    pub workspace: PathBuf,
+    /// `flows/`.
+    pub flows: Vec<Entry<Flow>>,
+    /// `margins/`.
+    pub margins: Vec<Entry<MarginProfile>>,
+    /// `policy/`; a sound workspace has one.
+    pub policies: Vec<Entry<SafetyPolicy>>,
+    /// `policy/profiles/`.
+    pub profiles: Vec<Entry<Profile>>,
+    /// `adapters/`.
+    pub manifests: Vec<Entry<Manifest>>,
+    /// The sound manifests by name.
+    pub adapters: Adapters,
+    /// Folders that could not be listed.
+    pub problems: Problems,
+}
+
+impl Catalogue {
+    /// Reads a workspace.
+    pub fn read(workspace: &Path) -> Self {
+        let mut catalogue = Self { workspace: workspace.to_owned(), ..Self::default() };
+        catalogue.manifests = catalogue.folder("adapters", adapter::read);
+        same_names(&mut catalogue.manifests, "manifests");
+        catalogue.adapters = adapters_of(&catalogue.manifests);
+        let adapters = std::mem::take(&mut catalogue.adapters);
+        catalogue.flows = catalogue.folder("flows", |doc, root| flow::read(doc, root, &adapters));
+        catalogue.adapters = adapters;
+        same_names(&mut catalogue.flows, "flows");
+        catalogue.margins = catalogue.folder("margins", margin::read);
+        same_names(&mut catalogue.margins, "margins");
+        catalogue.policies = catalogue.folder("policy", policy::read);
+        one_policy(&mut catalogue.policies);
+        catalogue.profiles = catalogue.folder("policy/profiles", policy::read_profile);
+        same_names(&mut catalogue.profiles, "profiles");
+        catalogue
+    }
+
+    fn folder<T>(&mut self, folder: &str, read: impl Fn(&Doc<'_>, &Node<'_>) -> Option<T>) -> Vec<Entry<T>> {
+        let names = match yaml_files(&self.workspace.join(folder)) {
+            Ok(names) => names,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return vec![],
+            Err(error) => {
+                self.problems.push(Problem::error(whole_file(folder), format!("cannot list the folder: {error}")));
+                return vec![];
+            }
+        };
+        let mut entries = vec![];
+        for name in names {
+            let path = self.workspace.join(folder).join(&name);
+            let shown = format!("{folder}/{}", name.to_string_lossy());
+            // A link could lead anywhere, and the report would show what stands there.
+            let linked = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
+            entries.push(if linked {
+                let mut entry = Entry::read(Path::new(""), &shown, |_, _| None);
+                entry.name = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                entry.path = path;
+                entry.problems = Problem::error(whole_file(&shown), "a symbolic link, not a file")
+                    .help("put the file itself into the workspace")
+                    .into();
+                entry
+            } else {
+                Entry::read(&path, &shown, &read)
+            });
+        }
+        entries
+    }
+
+    /// The flow of that path or name.
+    ///
+    /// # Errors
+    /// When there is neither a file nor a flow of that name.
+    pub fn flow(&self, wanted: &str, current: &Path) -> Result<Entry<Flow>, NotFound> {
+        self.find("flow", &self.flows, wanted, current, |doc, root| flow::read(doc, root, &self.adapters))
+    }
+
+    /// The margin of that path or name.
+    ///
+    /// # Errors
+    /// When there is neither a file nor a margin of that name.
+    pub fn margin(&self, wanted: &str, current: &Path) -> Result<Entry<MarginProfile>, NotFound> {
+        self.find("margin", &self.margins, wanted, current, margin::read)
+    }
+
+    /// A path from the current folder, else from the workspace, else a name.
+    fn find<T: Clone>(
+        &self,
+        kind: &'static str,
+        entries: &[Entry<T>],
+        wanted: &str,
+        current: &Path,
+        read: impl Fn(&Doc<'_>, &Node<'_>) -> Option<T>,
+    ) -> Result<Entry<T>, NotFound> {
+        let named = entries.iter().find(|entry| entry.name == wanted);
+        for base in [current, &self.workspace] {
+            let path = base.join(wanted);
+            let Ok(metadata) = path.metadata() else { continue };
+            // A folder that happens to be called like a document does not hide it.
+            if wanted.is_empty() || (metadata.is_dir() && named.is_some()) {
+                continue;
+            }
+            let resolved = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let same = |entry: &&Entry<T>| entry.path.canonicalize().is_ok_and(|other| other == resolved);
+            return Ok(match entries.iter().find(same) {
+                Some(entry) => entry.clone(),
+                None => Entry::read(&path, &self.shown(&resolved, wanted), &read),
+            });
+        }
+        named.cloned().ok_or_else(|| {
+            let all: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+            NotFound {
+                kind,
+                wanted: quote(wanted),
+                help: near_or_all(wanted, &format!("{kind}s in the workspace"), &all),
+            }
+        })
+    }
+
+    /// Relative to the workspace where it lies inside, else as asked for.
+    fn shown(&self, resolved: &Path, wanted: &str) -> String {
+        let root = self.workspace.canonicalize().unwrap_or_else(|_| self.workspace.clone());
+        resolved.strip_prefix(root).map_or_else(|_| wanted.to_owned(), |inside| inside.to_string_lossy().into_owned())
+    }
+
+    /// The base policy, if there is exactly one and it is sound.
+    pub fn policy(&self) -> Option<&Entry<SafetyPolicy>> {
+        self.policies.first().filter(|entry| entry.value.is_some())
+    }
+
+    /// The texts of every file, for reports that show lines.
+    pub fn sources(&self) -> Sources {
+        let mut sources = Sources::default();
+        let mut add = |source: &Option<Source>| {
+            if let Some(source) = source {
+                sources.add(source.clone());
+            }
+        };
+        self.flows.iter().for_each(|e| add(&e.source));
+        self.margins.iter().for_each(|e| add(&e.source));
+        self.policies.iter().for_each(|e| add(&e.source));
+        self.profiles.iter().for_each(|e| add(&e.source));
+        self.manifests.iter().for_each(|e| add(&e.source));
+        sources
+    }
+
+    /// What is wrong with any file, all of it.
+    pub fn all_problems(&self) -> Problems {
+        let mut all = self.problems.clone();
+        self.flows.iter().for_each(|e| all.extend(e.problems.clone()));
+        self.margins.iter().for_each(|e| all.extend(e.problems.clone()));
+        self.policies.iter().for_each(|e| all.extend(e.problems.clone()));
+        self.profiles.iter().for_each(|e| all.extend(e.problems.clone()));
+        self.manifests.iter().for_each(|e| all.extend(e.problems.clone()));
+        all
+    }
+}
+
+/// The names of the YAML files of a folder, sorted, hidden ones left out.
+fn yaml_files(folder: &Path) -> std::io::Result<Vec<std::ffi::OsString>> {
+    let mut names = vec![];
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let is_yaml = Path::new(&name).extension().is_some_and(|e| e == "yaml" || e == "yml");
+        if is_yaml && !name.to_string_lossy().starts_with('.') {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Two documents of one kind with one name: which was meant cannot be known, so neither is used.
+fn same_names<T>(entries: &mut [Entry<T>], kind: &str) {
+    let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        by_name.entry(entry.name.clone()).or_default().push(index);
+    }
+    for (name, indices) in by_name.into_iter().filter(|(_, indices)| indices.len() > 1) {
+        let places: Vec<Place> =
+            indices.iter().filter_map(|index| entries.get(*index)).map(|entry| entry.name_place.clone()).collect();
+        for index in indices {
+            let Some(entry) = entries.get_mut(index) else { continue };
+            let mut problem =
+                Problem::error(entry.name_place.clone(), format!("two {kind} are named {}", quote(&name)))
+                    .help("rename one");
+            for place in places.iter().filter(|place| **place != entry.name_place) {
+                problem = problem.related(place.clone(), "the other");
+            }
+            entry.problems.push(problem);
+            entry.value = None;
+        }
+    }
+}
+
+fn one_policy(policies: &mut [Entry<SafetyPolicy>]) {
+    let places: Vec<Place> = policies.iter().map(|entry| entry.name_place.clone()).collect();
+    if places.len() < 2 {
+        return;
+    }
+    for entry in policies {
+        let mut problem = Problem::error(entry.name_place.clone(), "a workspace has one base policy, this has several")
+            .help("keep one in policy/; what tightens it for a kind of host goes into policy/profiles/");
+        for place in places.iter().filter(|place| **place != entry.name_place) {
+            problem = problem.related(place.clone(), "another");
+        }
+        entry.problems.push(problem);
+        entry.value = None;
+    }
+}
+
+fn adapters_of(manifests: &[Entry<Manifest>]) -> Adapters {
+    let mut adapters = Adapters::default();
+    for entry in manifests {
+        match &entry.value {
+            Some(Manifest::Adapter(adapter)) => {
+                adapters.adapters.insert(adapter.name.clone(), adapter.as_ref().clone());
+            }
+            Some(Manifest::Controller(controller)) => {
+                adapters.controllers.insert(controller.name.clone(), controller.as_ref().clone());
+            }
+            None => {
+                adapters.broken.insert(entry.name.clone(), entry.file.clone());
+            }
+        }
+    }
+    adapters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::render::render;
+    use super::*;
+
+    fn workspace(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (file, text) in files {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        dir
+    }
+
+    const FLOW: &str = "name: a\nsteps: [ { name: s, adapter: t } ]\n";
+    const ADAPTER: &str = "name: t\npath: diags/t.sh\n";
+
+    #[test]
+    fn the_sample_workspace_is_sound() {
+        let catalogue = Catalogue::read(Path::new(env!("CARGO_MANIFEST_DIR")));
+        let problems = catalogue.all_problems();
+        assert!(problems.is_empty(), "{}", render(&problems, &catalogue.sources(), false));
+        assert!(catalogue.flows.len() > 3 && catalogue.margins.len() > 3 && catalogue.profiles.len() == 4);
+        assert!(catalogue.policy().is_some() && catalogue.adapters.adapters.len() == catalogue.manifests.len());
+    }
+
+    #[test]
+    fn odd_files_are_errors_of_their_own() {
+        let dir = workspace(&[
+            ("flows/a.yaml", FLOW),
+            ("flows/bad.yml", "name: bad\nsteps: []\n"),
+            ("flows/.hidden.yaml", "["),
+            ("flows/notes.txt", "["),
+            ("flows/other.yaml", "name: unlike\nsteps: [ { name: s, adapter: t } ]\n"),
+            ("adapters/t.yaml", ADAPTER),
+        ]);
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("flows/folder.yaml")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", at("flows/link.yaml")).unwrap();
+        std::fs::write(at("flows/latin.yaml"), b"name: \xe9\n").unwrap();
+        let fifo = rustix::fs::FileType::Fifo;
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, at("flows/fifo.yaml"), fifo, mode, 0).unwrap();
+        let catalogue = Catalogue::read(dir.path());
+        let good: Vec<&str> = catalogue.flows.iter().filter(|f| f.value.is_some()).map(|f| f.name.as_str()).collect();
+        assert_eq!(good, ["a", "unlike"]);
+        insta::assert_snapshot!(render(&catalogue.all_problems(), &catalogue.sources(), false), @r"
+        error: `steps` is empty: it needs at least one
+         --> flows/bad.yml:2:8
+          |
+        2 | steps: []
+          |        ^
+
+        error: not a regular file but a FIFO
+        --> flows/fifo.yaml
+
+        error: not a regular file but a directory
+        --> flows/folder.yaml
+
+        error: not UTF-8: line 1 has the byte 0xe9
+        --> flows/latin.yaml
+
+        error: a symbolic link, not a file
+        --> flows/link.yaml
+         = help: put the file itself into the workspace
+
+        warning: the name `unlike` is unlike its file's
+         --> flows/other.yaml:1:7
+          |
+        1 | name: unlike
+          |       ^^^^^^
+          |
+          = help: rename one of them: the file's is `other`
+        ");
+    }
+
+    #[test]
+    fn one_name_one_document() {
+        let dir = workspace(&[
+            ("adapters/t.yaml", ADAPTER),
+            ("adapters/u.yaml", ADAPTER),
+            ("flows/a.yaml", FLOW),
+            ("policy/safety.yaml", "name: safety\nlimits: {}\n"),
+            ("policy/second.yaml", "name: second\nlimits: {}\n"),
+        ]);
+        let catalogue = Catalogue::read(dir.path());
+        assert!(catalogue.policy().is_none());
+        insta::assert_snapshot!(render(&catalogue.all_problems(), &catalogue.sources(), false), @r"
+        error: two manifests are named `t`
+         --> adapters/t.yaml:1:7
+          |
+        1 | name: t
+          |       ^
+          |
+         ::: adapters/u.yaml:1:7
+          |
+        1 | name: t
+          |       - the other
+          |
+          = help: rename one
+
+        error: two manifests are named `t`
+         --> adapters/u.yaml:1:7
+          |
+        1 | name: t
+          |       ^
+          |
+         ::: adapters/t.yaml:1:7
+          |
+        1 | name: t
+          |       - the other
+          |
+          = help: rename one
+
+        warning: the name `t` is unlike its file's
+         --> adapters/u.yaml:1:7
+          |
+        1 | name: t
+          |       ^
+          |
+          = help: rename one of them: the file's is `u`
+
+        error: the manifest of adapter `t` has errors
+         --> flows/a.yaml:2:30
+          |
+        2 | steps: [ { name: s, adapter: t } ]
+          |                              ^
+          |
+          = help: see adapters/u.yaml
+
+        error: a workspace has one base policy, this has several
+         --> policy/safety.yaml:1:7
+          |
+        1 | name: safety
+          |       ^^^^^^
+          |
+         ::: policy/second.yaml:1:7
+          |
+        1 | name: second
+          |       ------ another
+          |
+          = help: keep one in policy/; what tightens it for a kind of host goes into policy/profiles/
+
+        error: a workspace has one base policy, this has several
+         --> policy/second.yaml:1:7
+          |
+        1 | name: second
+          |       ^^^^^^
+          |
+         ::: policy/safety.yaml:1:7
+          |
+        1 | name: safety
+          |       ------ another
+          |
+          = help: keep one in policy/; what tightens it for a kind of host goes into policy/profiles/
+        ");
+    }
+
+    #[test]
+    fn a_document_is_found_by_path_or_name() {
+        let dir = workspace(&[
+            ("flows/a.yaml", FLOW),
+            ("adapters/t.yaml", ADAPTER),
+            ("elsewhere/b.yaml", "name: b\nsteps: [ { name: s, adapter: t } ]\n"),
+            ("elsewhere/a/x", ""),
+        ]);
+        let catalogue = Catalogue::read(dir.path());
+        let elsewhere = dir.path().join("elsewhere");
+        let check = |wanted: &str, expected: &str| {
+            let found = match catalogue.flow(wanted, &elsewhere) {
+                Ok(entry) => format!("{} in {}", entry.name, entry.file),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(found, expected, "{wanted}");
+        };
+        check("a", "a in flows/a.yaml");
+        check("flows/a.yaml", "a in flows/a.yaml");
+        check("../flows/a.yaml", "a in flows/a.yaml");
+        check("b.yaml", "b in elsewhere/b.yaml");
+        check("b", "no flow `b`: neither a file nor a name; flows in the workspace: `a`");
+        check("zzzz", "no flow `zzzz`: neither a file nor a name; flows in the workspace: `a`");
+        check("", "no flow ``: neither a file nor a name; flows in the workspace: `a`");
+    }
+
+    #[test]
+    fn an_empty_workspace_holds_nothing() {
+        let dir = workspace(&[]);
+        let catalogue = Catalogue::read(dir.path());
+        assert!(catalogue.all_problems().is_empty() && catalogue.flows.is_empty() && catalogue.policy().is_none());
+        std::fs::write(dir.path().join("flows"), "x").unwrap();
+        insta::assert_snapshot!(render(&Catalogue::read(dir.path()).all_problems(), &Sources::default(), false), @r"
+        error: cannot list the folder: Not a directory (os error 20)
+        --> flows
+        ");
+    }
+}
