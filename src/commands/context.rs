@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::commands::executables::Lookup;
 use crate::commands::failure::Failure;
 use crate::host::roots::Roots;
 
@@ -72,6 +73,13 @@ impl Context {
             roots: given.roots,
             workspace,
         })
+    }
+}
+
+impl Context {
+    /// Where programs are looked for.
+    pub fn lookup(&self) -> Lookup<'_> {
+        Lookup { workspace: &self.workspace, path: &self.path, as_root: rustix::process::geteuid().is_root() }
     }
 }
 

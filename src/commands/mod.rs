@@ -3,4 +3,9 @@
 pub mod context;
 pub mod executables;
 pub mod failure;
+pub mod plan;
 pub mod proposal;
+pub mod record;
+pub mod runs;
+pub mod stored;
+pub mod violations;

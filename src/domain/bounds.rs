@@ -219,14 +219,14 @@ impl Bounds {
             for (field, bound) in fields {
                 let Some(other) = others.get(field) else { continue };
                 let is = Interval { max: bound.is.max.min(other.is.max), min: bound.is.min.max(other.is.min) };
-                both.insert(*field, Bound { from: merged(&bound.from, &other.from), is });
+                both.insert(*field, merged(bound, other, is));
             }
             rails.insert(rail.clone(), both);
         }
         let mut params = self.params.clone();
         for (key, other) in &today.params {
             let both = match params.get(key) {
-                Some(bound) => Bound { from: merged(&bound.from, &other.from), is: bound.is.intersect(&other.is)? },
+                Some(bound) => merged(bound, other, bound.is.intersect(&other.is)?),
                 None => other.clone(),
             };
             params.insert(key.clone(), both);
@@ -237,7 +237,7 @@ impl Bounds {
             max_subruns: tighter(&self.max_subruns, &today.max_subruns),
             params,
             rails,
-            severity: today.severity,
+            severity: self.severity,
         })
     }
 }
@@ -246,8 +246,12 @@ fn tighter<T: Ord + Clone>(stored: &Bound<T>, today: &Bound<T>) -> Bound<T> {
     if today.is < stored.is { today.clone() } else { stored.clone() }
 }
 
-fn merged(stored: &[String], today: &[String]) -> Vec<String> {
-    let mut from = stored.to_vec();
-    from.extend(today.iter().filter(|t| !stored.contains(t)).cloned());
-    from
+/// Both at once; a bound that today does not tighten stays as it was stored, so that an unchanged plan keeps its digest.
+fn merged<T: PartialEq + Clone>(stored: &Bound<T>, today: &Bound<T>, is: T) -> Bound<T> {
+    if is == stored.is {
+        return stored.clone();
+    }
+    let mut from = stored.from.clone();
+    from.extend(today.from.iter().filter(|t| !stored.from.contains(t)).cloned());
+    Bound { from, is }
 }

@@ -1,7 +1,6 @@
 //! Flow x margin x adapters x seed become one experiment. Everything is counted before anything is made.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::domain::adapter::Adapter;
 use crate::domain::admission::Violation;
@@ -35,7 +34,7 @@ pub struct Ingredients<'a> {
     /// Which points.
     pub margin: &'a MarginProfile,
     /// Every adapter that the flow names.
-    pub adapters: &'a BTreeMap<Name, Arc<Adapter>>,
+    pub adapters: &'a BTreeMap<Name, Adapter>,
     /// Executables of those adapters and their `restore` commands, by the path in the manifest.
     pub executables: &'a BTreeMap<String, Executable>,
     /// The bounds in force.

@@ -1,0 +1,281 @@
+//! From names on a command line to an admitted plan, and the plan on disk. Starts nothing but the collection of host facts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rand::RngExt as _;
+
+use crate::commands::context::Context;
+use crate::commands::executables::{Lookup, Spelling};
+use crate::commands::failure::Failure;
+use crate::commands::proposal::Proposal;
+use crate::commands::violations::Written;
+use crate::domain::adapter::Adapter;
+use crate::domain::admission::{self, Admitted};
+use crate::domain::bounds::{self, Candidate};
+use crate::domain::flow::Flow;
+use crate::domain::host::HostFacts;
+use crate::domain::margin::MarginProfile;
+use crate::domain::plan::{Executable, InputFile, Plan};
+use crate::domain::planner::{self, Ingredients, PlanError};
+use crate::domain::policy::BoundsInForce;
+use crate::domain::problem::Problem;
+use crate::domain::sanitize;
+use crate::domain::seed::Seed;
+use crate::host::collect;
+use crate::input::catalogue::{Catalogue, Entry};
+use crate::input::check;
+use crate::input::problem::Problems;
+use crate::input::source::Sources;
+use crate::store::hash;
+
+/// What is to be planned.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// A path or a name.
+    pub flow: String,
+    /// A path or a name.
+    pub margin: String,
+    /// The unit under test.
+    pub unit: Option<String>,
+    /// Instead of the profile's.
+    pub seed: Option<Seed>,
+}
+
+/// An admitted plan and what belongs to it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The plan, proven to lie within the bounds.
+    pub admitted: Admitted<Plan>,
+    /// What a person is asked.
+    pub proposal: Proposal,
+    /// Documents to keep with the run: where each is, and its path below `inputs/`.
+    pub inputs: Vec<(PathBuf, PathBuf)>,
+    /// What is odd, though nothing refuses it.
+    pub warnings: Problems,
+    /// The texts that the warnings are in.
+    pub sources: Sources,
+    /// The run whose plan it repeats.
+    pub source_run: Option<String>,
+}
+
+impl Prepared {
+    /// The plan.
+    pub const fn plan(&self) -> &Arc<Plan> {
+        self.admitted.value()
+    }
+}
+
+/// The longest name of a unit, in bytes.
+pub const MAX_UNIT: usize = 128;
+
+/// Checks the name of a unit: any text to 128 bytes without control characters.
+pub fn check_unit(unit: Option<&str>) -> Result<(), Failure> {
+    match unit {
+        Some("") => Err(Failure::usage("the unit's name is empty").hinted("leave --unit out for a run without one")),
+        Some(unit) if unit.len() > MAX_UNIT => {
+            Err(Failure::usage(format!("the unit's name is longer than {MAX_UNIT} bytes")))
+        }
+        Some(unit) if unit.chars().any(char::is_control) => {
+            Err(Failure::usage(format!("the unit's name has a control character: {}", sanitize::escaped(unit))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes an admitted plan of what was asked.
+pub fn prepare(context: &Context, asked: &Asked) -> Result<Prepared, Failure> {
+    check_unit(asked.unit.as_deref())?;
+    let catalogue = Catalogue::read(&context.workspace);
+    let mut sources = catalogue.sources();
+    let not_found = |error: crate::input::catalogue::NotFound| Failure::usage(error.to_string());
+    let flow_entry = catalogue.flow(&asked.flow, &context.current).map_err(not_found)?;
+    let margin_entry = catalogue.margin(&asked.margin, &context.current).map_err(not_found)?;
+    for source in flow_entry.source.iter().chain(&margin_entry.source) {
+        sources.add(source.clone());
+    }
+    let mut problems = flow_entry.problems.clone();
+    problems.extend(margin_entry.problems.clone());
+    // A bound must never disappear because its file could not be read.
+    catalogue.policies.iter().for_each(|entry| problems.extend(entry.problems.clone()));
+    catalogue.profiles.iter().for_each(|entry| problems.extend(entry.problems.clone()));
+    let (Some(flow), Some(margin)) = (&flow_entry.value, &margin_entry.value) else {
+        add_broken_manifests(&catalogue, &mut problems);
+        return Err(Failure::input(problems, sources));
+    };
+    problems.extend(check::together(flow, margin, &catalogue.adapters));
+    if problems.has_errors() {
+        return Err(Failure::input(problems, sources));
+    }
+    let host = collect::host_facts(&context.roots);
+    let (in_force, candidates) = bounds_in_force(&catalogue, &host, &sources)?;
+    let resolved = resolve(context, flow, &catalogue.adapters.adapters).map_err(|p| Failure::input(p, sources.clone()))?;
+    let documents = documents(&catalogue, (&flow_entry, &margin_entry), &candidates, flow);
+    let global_seed = asked.seed.or(margin.global_seed).unwrap_or_else(draw_seed);
+    let ingredients = Ingredients {
+        flow,
+        margin,
+        adapters: &catalogue.adapters.adapters,
+        executables: &resolved.executables,
+        bounds: &in_force,
+        inputs: &documents.iter().map(|d| (d.shown.clone(), d.input.clone())).collect(),
+        global_seed,
+        unit: asked.unit.as_deref(),
+    };
+    let written = Written { flow, margin, bounds: &in_force };
+    let refuse = |violations: &[admission::Violation], sources: Sources| {
+        let mut problems = Problems::default();
+        violations.iter().for_each(|v| problems.push(written.problem(v)));
+        Failure::safety("the plan leaves the bounds; nothing was started").with(problems, sources)
+    };
+    let experiment = match planner::plan(&ingredients) {
+        Ok(experiment) => experiment,
+        Err(PlanError::Problems(list)) => {
+            let mut problems = Problems::default();
+            list.into_iter().for_each(|p| problems.push(p));
+            return Err(Failure::input(problems, sources));
+        }
+        Err(PlanError::TooMany(violation)) => return Err(refuse(&[*violation], sources)),
+    };
+    let plan = Plan::freeze(experiment, asked.unit.clone(), host, resolved.found)
+        .map_err(|error| Failure::rig(format!("failed to encode the plan: {error}")))?;
+    let plan = Arc::new(plan);
+    let admitted = match admission::admit(Arc::clone(&plan), &in_force.bounds) {
+        Ok(admitted) => admitted,
+        Err(violations) => return Err(refuse(&violations, sources)),
+    };
+    let proposal = Proposal::new(&plan, in_force.bounds, &candidates, vec![]);
+    let inputs = documents.into_iter().map(|d| (d.path, PathBuf::from(d.shown))).collect();
+    Ok(Prepared { admitted, proposal, inputs, warnings: problems, sources, source_run: None })
+}
+
+/// A flow whose adapter is broken is explained by the manifest's own errors.
+fn add_broken_manifests(catalogue: &Catalogue, problems: &mut Problems) {
+    let named: BTreeSet<String> = problems.list().iter().filter_map(|p| p.help.clone()).collect();
+    for entry in catalogue.manifests.iter().filter(|e| e.value.is_none()) {
+        if named.iter().any(|help| help.contains(&*entry.file)) {
+            problems.extend(entry.problems.clone());
+        }
+    }
+}
+
+/// 1 to 2^31-1, drawn once and recorded.
+fn draw_seed() -> Seed {
+    rand::rng().random_range(1..=0x7fff_ffff)
+}
+
+/// The bounds in force here and now, and every profile held against this host.
+pub fn bounds_in_force<'c>(
+    catalogue: &'c Catalogue,
+    host: &HostFacts,
+    sources: &Sources,
+) -> Result<(BoundsInForce, Vec<Candidate<'c>>), Failure> {
+    let Some(base) = catalogue.policy().and_then(|entry| entry.value.as_ref()) else {
+        let mut problems = Problems::default();
+        catalogue.policies.iter().for_each(|entry| problems.extend(entry.problems.clone()));
+        if problems.has_errors() {
+            return Err(Failure::input(problems, sources.clone()));
+        }
+        return Err(Failure::safety("the workspace has no safety policy, and a missing bound refuses")
+            .hinted("write policy/safety.yaml with limits for every rail that is planned"));
+    };
+    let profiles: Vec<_> = catalogue.profiles.iter().filter_map(|entry| entry.value.as_ref()).collect();
+    let candidates = bounds::candidates(&profiles, host);
+    let applied: Vec<_> = candidates.iter().filter(|c| c.applies).map(|c| c.profile).collect();
+    match bounds::in_force(base, &applied) {
+        Ok(in_force) => Ok((in_force, candidates)),
+        Err(list) => {
+            let mut problems = Problems::default();
+            list.into_iter().for_each(|p| problems.push(p));
+            Err(Failure::input(problems, sources.clone()))
+        }
+    }
+}
+
+/// The programs of a plan.
+pub struct ResolvedPrograms {
+    /// By the path in the manifest.
+    pub executables: BTreeMap<String, Executable>,
+    /// Where bare names were found.
+    pub found: BTreeMap<String, String>,
+}
+
+/// Finds every program that the flow's adapters name, or says which cannot be used.
+fn resolve(
+    context: &Context,
+    flow: &Flow,
+    adapters: &BTreeMap<crate::domain::name::Name, Adapter>,
+) -> Result<ResolvedPrograms, Problems> {
+    let lookup = context.lookup();
+    let mut problems = Problems::default();
+    let mut resolved = ResolvedPrograms { executables: BTreeMap::new(), found: BTreeMap::new() };
+    let used: BTreeSet<_> = flow.steps.iter().map(|s| &s.adapter.value).collect();
+    for adapter in used.into_iter().filter_map(|name| adapters.get(name)) {
+        for path in std::iter::once(&adapter.path).chain(&adapter.restore) {
+            match resolved.add(&lookup, &path.value) {
+                Ok(()) => {}
+                Err(refusal) => problems.push(
+                    Problem::error(path.place.clone(), format!("`{}` cannot be started: {refusal}", path.value))
+                        .help(refusal.help()),
+                ),
+            }
+        }
+    }
+    if problems.has_errors() { Err(problems) } else { Ok(resolved) }
+}
+
+impl ResolvedPrograms {
+    /// Resolves one more path.
+    pub fn add(&mut self, lookup: &Lookup<'_>, path: &str) -> Result<(), crate::commands::executables::Refusal> {
+        if self.executables.contains_key(path) {
+            return Ok(());
+        }
+        let resolved = lookup.resolve(path)?;
+        if resolved.spelling == Spelling::Bare {
+            self.found.insert(path.to_owned(), resolved.path.to_string_lossy().into_owned());
+        }
+        self.executables.insert(path.to_owned(), resolved.executable(path));
+        Ok(())
+    }
+}
+
+struct Document {
+    path: PathBuf,
+    shown: String,
+    input: InputFile,
+}
+
+/// Every document that the plan was made of, under the path that it keeps in the record.
+fn documents(
+    catalogue: &Catalogue,
+    (flow_entry, margin_entry): (&Entry<Flow>, &Entry<MarginProfile>),
+    candidates: &[Candidate<'_>],
+    flow: &Flow,
+) -> Vec<Document> {
+    let mut all = vec![];
+    add(&mut all, "flow", &catalogue.workspace, flow_entry);
+    add(&mut all, "margin", &catalogue.workspace, margin_entry);
+    catalogue.policies.iter().for_each(|entry| add(&mut all, "policy", &catalogue.workspace, entry));
+    let applies = |name: &str| candidates.iter().any(|c| c.applies && c.profile.name.as_str() == name);
+    for entry in catalogue.profiles.iter().filter(|e| applies(&e.name)) {
+        add(&mut all, "profile", &catalogue.workspace, entry);
+    }
+    let used = |name: &str| flow.steps.iter().any(|s| s.adapter.value.as_str() == name);
+    for entry in catalogue.manifests.iter().filter(|e| used(&e.name)) {
+        add(&mut all, "adapter", &catalogue.workspace, entry);
+    }
+    all
+}
+
+fn add<T>(all: &mut Vec<Document>, kind: &str, workspace: &Path, entry: &Entry<T>) {
+    let Some(source) = &entry.source else { return };
+    let inside = entry.path.canonicalize().ok().and_then(|real| real.strip_prefix(workspace).map(Path::to_owned).ok());
+    let shown = match inside {
+        Some(inside) => inside.to_string_lossy().into_owned(),
+        // A document from elsewhere is the same wherever it lies.
+        None => format!("outside/{kind}/{}", entry.path.file_name().unwrap_or_default().to_string_lossy()),
+    };
+    let input = InputFile { kind: kind.to_owned(), sha256: hash::bytes(source.text.as_bytes()) };
+    all.push(Document { path: entry.path.clone(), shown, input });
+}

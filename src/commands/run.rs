@@ -1,0 +1,195 @@
+//! Running an admitted plan: ask, lock, record, execute, look at the machine before and after. Never prints.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use crate::commands::context::Context;
+use crate::commands::failure::Failure;
+use crate::commands::plan::Prepared;
+use crate::commands::proposal::{Answer, Proposal};
+use crate::commands::record::{self, NewRecord};
+use crate::domain::event::Recorded;
+use crate::domain::plan::Plan;
+use crate::domain::run_state::RunState;
+use crate::domain::verdict::exit;
+use crate::engine::runner::{self, Job};
+use crate::host::command::Limits;
+use crate::host::sysinfo::{Snapshot, Sysinfo};
+use crate::host::tools::ToolQuery;
+use crate::host::{process, roots};
+use crate::store::StoreError;
+use crate::store::atomic;
+use crate::store::layout::RunDir;
+use crate::store::lock::{Holder, Lock, LockScope};
+
+/// How a plan is to be run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Do not ask.
+    pub yes: bool,
+    /// Everything but the execution; asks nothing.
+    pub dry_run: bool,
+    /// Stop after so many failed sub-runs.
+    pub max_fail: Option<u32>,
+    /// Beside another run on this host.
+    pub allow_concurrent: bool,
+}
+
+/// Who is asked, and who watches. Commands never print; they are handed these.
+pub trait Face {
+    /// Asks whether to run what is proposed.
+    fn ask(&mut self, proposal: &Proposal) -> Answer;
+
+    /// The run begins: its state before the first event, and its directory. Returns where its events go.
+    fn watch(&mut self, state: RunState, dir: &Path) -> Sender<Recorded>;
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What it came to.
+    pub state: RunState,
+    /// Its record.
+    pub dir: PathBuf,
+    /// What the command returns.
+    pub exit_code: u8,
+    /// What of the record could not be written, if something could not.
+    pub record_error: Option<String>,
+}
+
+/// Confirms and runs. `again` makes the plan anew, to see that nothing changed while a person was thinking.
+pub fn run(
+    context: &Context,
+    prepared: &Prepared,
+    options: Options,
+    face: &mut dyn Face,
+    again: &dyn Fn() -> Result<Prepared, Failure>,
+) -> Result<Ended, Failure> {
+    confirm(prepared, options, face, again)?;
+    let holder = holder(context, prepared);
+    let _host = if options.allow_concurrent || options.dry_run { None } else { Some(host_lock(&holder("starting"))?) };
+    let draft = record::draft(
+        context,
+        &NewRecord {
+            plan: prepared.plan(),
+            inputs: &prepared.inputs,
+            source_run: prepared.source_run.clone(),
+            dry_run: options.dry_run,
+        },
+    )?;
+    // Held before it can be seen: nobody ever takes a run that is being started for an interrupted one.
+    let _lock = Lock::acquire(&draft.dir().lock(), LockScope::Run, &holder(&draft.state.header.run_id))?;
+    let (dir, state) = draft.publish()?;
+    let mut sysinfo = Sysinfo::started(snapshot(context, prepared.plan(), options));
+    atomic::replace_json_indented(&dir.sysinfo(), &sysinfo)?;
+    let events = face.watch(state.clone(), dir.root());
+    let job = Job {
+        plan: prepared.admitted.clone(),
+        header: state.header,
+        dir: dir.clone(),
+        workspace: context.workspace.clone(),
+        path: context.path.clone(),
+        home: context.home.clone(),
+        boot_id: roots::boot_id(&context.roots).ok(),
+        max_fail: options.max_fail,
+        events,
+    };
+    let finish = runner::run(job).map_err(|error| Failure::rig(format!("failed to {error}")))?;
+    sysinfo.end = Some(Snapshot::take(&context.roots, &[], Limits::default()));
+    let late = atomic::replace_json_indented(&dir.sysinfo(), &sysinfo).err().map(|e| e.to_string());
+    Ok(ended(finish, &dir, late))
+}
+
+fn ended(finish: runner::Finish, dir: &RunDir, late: Option<String>) -> Ended {
+    let record_error = finish.record_error.or(late);
+    let lost = record_error.is_some() && matches!(finish.exit_code, exit::PASS | exit::FAIL | exit::NOTHING | exit::INCONCLUSIVE);
+    let exit_code = if lost { exit::RIG } else { finish.exit_code };
+    Ended { state: finish.state, dir: dir.root().to_owned(), exit_code, record_error }
+}
+
+fn confirm(
+    prepared: &Prepared,
+    options: Options,
+    face: &mut dyn Face,
+    again: &dyn Fn() -> Result<Prepared, Failure>,
+) -> Result<(), Failure> {
+    if options.dry_run {
+        return Ok(());
+    }
+    let proposal = &prepared.proposal;
+    if options.yes {
+        if proposal.on_a_limit > 0 && prepared.plan().unit.is_none() {
+            return Err(Failure::safety(format!(
+                "{} of {} sub-runs sit on a limit: --yes needs --unit as well",
+                proposal.on_a_limit,
+                prepared.plan().experiment.sub_runs()
+            ))
+            .hinted("name the unit under test with --unit"));
+        }
+        return Ok(());
+    }
+    match face.ask(proposal) {
+        Answer::Run => {}
+        Answer::Declined => return Err(Failure::safety("declined; nothing was started")),
+        Answer::NobodyToAsk => {
+            return Err(Failure::safety("there is no terminal to ask on; nothing was started")
+                .hinted("give --yes to run without being asked"));
+        }
+    }
+    let now = again()?;
+    if now.plan().digest != prepared.plan().digest {
+        return Err(Failure::safety("the plan changed while it was being confirmed; nothing was started")
+            .hinted("look at it again"));
+    }
+    Ok(())
+}
+
+/// Who holds the locks of this run.
+fn holder(context: &Context, prepared: &Prepared) -> impl Fn(&str) -> Holder {
+    let start_ticks = process::own_identity(&context.roots).map(|identity| identity.start_ticks).unwrap_or_default();
+    let boot_id = roots::boot_id(&context.roots).unwrap_or_default();
+    let host = prepared.plan().host.hostname.clone().unwrap_or_default();
+    move |run_id| Holder {
+        pid: std::process::id(),
+        start_ticks,
+        boot_id: boot_id.clone(),
+        host: host.clone(),
+        run_id: run_id.to_owned(),
+    }
+}
+
+/// Where the host-wide lock is: the first folder that can be written.
+const HOST_LOCKS: [&str; 3] = ["/run/lock/road_runner.lock", "/var/lock/road_runner.lock", "/tmp/road_runner.lock"];
+
+fn host_lock(holder: &Holder) -> Result<Lock, Failure> {
+    let candidates = HOST_LOCKS.map(PathBuf::from);
+    Lock::acquire_host(&candidates, holder).map_err(|error| match error {
+        StoreError::Locked { .. } => Failure::usage(format!("another run is going on here: failed to {error}"))
+            .hinted("wait for it, stop it with `road_runner runs stop`, or give --allow-concurrent"),
+        error => error.into(),
+    })
+}
+
+/// The machine before the first step. The tools are asked for their versions only here, after the confirmation.
+fn snapshot(context: &Context, plan: &Arc<Plan>, options: Options) -> Snapshot {
+    let mut queries = vec![];
+    if !options.dry_run {
+        for (name, adapter) in &plan.experiment.adapters {
+            if adapter.version_args.is_empty() {
+                continue;
+            }
+            let path = program(plan, &context.workspace, &adapter.executable.path);
+            queries.push(ToolQuery { name: name.to_string(), path, args: adapter.version_args.clone() });
+        }
+    }
+    Snapshot::take(&context.roots, &queries, Limits::default())
+}
+
+/// The absolute path of a program that a plan names.
+pub fn program(plan: &Plan, workspace: &Path, named: &str) -> PathBuf {
+    match plan.found.get(named) {
+        Some(found) => PathBuf::from(found),
+        None => workspace.join(named),
+    }
+}
