@@ -19,6 +19,8 @@ pub struct Given {
     pub path: String,
     /// `HOME`, as it is.
     pub home: Option<String>,
+    /// `ROAD_RUNNER_HOST_LOCK`: instead of the host's own places.
+    pub host_lock: Option<PathBuf>,
     /// Where sysfs and procfs are.
     pub roots: Roots,
 }
@@ -36,9 +38,14 @@ pub struct Context {
     pub path: String,
     /// `HOME` for children.
     pub home: String,
+    /// Where the lock of this host may be; the first folder that can be written counts.
+    pub host_locks: Vec<PathBuf>,
     /// Where sysfs and procfs are.
     pub roots: Roots,
 }
+
+/// Where the lock of a host is by itself.
+const HOST_LOCKS: [&str; 3] = ["/run/lock/road_runner.lock", "/var/lock/road_runner.lock", "/tmp/road_runner.lock"];
 
 impl Context {
     /// Finds the workspace: as given, else the nearest folder upward that has both `flows/` and `adapters/`.
@@ -69,6 +76,7 @@ impl Context {
             runs,
             path: absolute.collect::<Vec<_>>().join(":"),
             home: given.home.filter(|home| home.starts_with('/')).unwrap_or_else(|| "/".to_owned()),
+            host_locks: given.host_lock.map_or_else(|| HOST_LOCKS.map(PathBuf::from).to_vec(), |lock| vec![lock]),
             current: given.current,
             roots: given.roots,
             workspace,

@@ -110,7 +110,8 @@ pub fn prepare(context: &Context, asked: &Asked) -> Result<Prepared, Failure> {
     }
     let host = collect::host_facts(&context.roots);
     let (in_force, candidates) = bounds_in_force(&catalogue, &host, &sources)?;
-    let resolved = resolve(context, flow, &catalogue.adapters.adapters).map_err(|p| Failure::input(p, sources.clone()))?;
+    let resolved =
+        resolve(context, flow, &catalogue.adapters.adapters).map_err(|p| Failure::input(p, sources.clone()))?;
     let documents = documents(&catalogue, (&flow_entry, &margin_entry), &candidates, flow);
     let global_seed = asked.seed.or(margin.global_seed).unwrap_or_else(draw_seed);
     let ingredients = Ingredients {

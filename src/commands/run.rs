@@ -68,7 +68,6 @@ pub fn run(
 ) -> Result<Ended, Failure> {
     confirm(prepared, options, face, again)?;
     let holder = holder(context, prepared);
-    let _host = if options.allow_concurrent || options.dry_run { None } else { Some(host_lock(&holder("starting"))?) };
     let draft = record::draft(
         context,
         &NewRecord {
@@ -78,6 +77,8 @@ pub fn run(
             dry_run: options.dry_run,
         },
     )?;
+    let host_wide = !options.allow_concurrent && !options.dry_run;
+    let _host = host_wide.then(|| host_lock(context, &holder(&draft.state.header.run_id))).transpose()?;
     // Held before it can be seen: nobody ever takes a run that is being started for an interrupted one.
     let _lock = Lock::acquire(&draft.dir().lock(), LockScope::Run, &holder(&draft.state.header.run_id))?;
     let (dir, state) = draft.publish()?;
@@ -159,12 +160,8 @@ fn holder(context: &Context, prepared: &Prepared) -> impl Fn(&str) -> Holder {
     }
 }
 
-/// Where the host-wide lock is: the first folder that can be written.
-const HOST_LOCKS: [&str; 3] = ["/run/lock/road_runner.lock", "/var/lock/road_runner.lock", "/tmp/road_runner.lock"];
-
-fn host_lock(holder: &Holder) -> Result<Lock, Failure> {
-    let candidates = HOST_LOCKS.map(PathBuf::from);
-    Lock::acquire_host(&candidates, holder).map_err(|error| match error {
+fn host_lock(context: &Context, holder: &Holder) -> Result<Lock, Failure> {
+    Lock::acquire_host(&context.host_locks, holder).map_err(|error| match error {
         StoreError::Locked { .. } => Failure::usage(format!("another run is going on here: failed to {error}"))
             .hinted("wait for it, stop it with `road_runner runs stop`, or give --allow-concurrent"),
         error => error.into(),

@@ -49,8 +49,9 @@ impl Written<'_> {
                 }
             }
             Violation::UnboundedParam { step, adapter, param } => {
-                Problem::error(self.param_place(step, param), message)
-                    .help(format!("bind it to the margin with `from:`, or bound `{adapter}.{param}` under `params` in the policy"))
+                Problem::error(self.param_place(step, param), message).help(format!(
+                    "bind it to the margin with `from:`, or bound `{adapter}.{param}` under `params` in the policy"
+                ))
             }
             Violation::Timeout { step, .. } => Problem::error(self.timeout_place(step), message),
             Violation::SubRuns { .. } => Problem::error(Place::start_of(self.margin.file.clone()), message)
