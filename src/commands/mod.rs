@@ -6,6 +6,7 @@ pub mod failure;
 pub mod plan;
 pub mod proposal;
 pub mod record;
+pub mod rerun;
 pub mod runs;
 pub mod stored;
 pub mod violations;

@@ -195,6 +195,7 @@ pub fn bounds_in_force<'c>(
 }
 
 /// The programs of a plan.
+#[derive(Debug, Default)]
 pub struct ResolvedPrograms {
     /// By the path in the manifest.
     pub executables: BTreeMap<String, Executable>,
@@ -210,7 +211,7 @@ fn resolve(
 ) -> Result<ResolvedPrograms, Problems> {
     let lookup = context.lookup();
     let mut problems = Problems::default();
-    let mut resolved = ResolvedPrograms { executables: BTreeMap::new(), found: BTreeMap::new() };
+    let mut resolved = ResolvedPrograms::default();
     let used: BTreeSet<_> = flow.steps.iter().map(|s| &s.adapter.value).collect();
     for adapter in used.into_iter().filter_map(|name| adapters.get(name)) {
         for path in std::iter::once(&adapter.path).chain(&adapter.restore) {
