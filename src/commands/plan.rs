@@ -126,16 +126,13 @@ pub fn prepare(context: &Context, asked: &Asked) -> Result<Prepared, Failure> {
     };
     let written = Written { flow, margin, bounds: &in_force };
     let refuse = |violations: &[admission::Violation], sources: Sources| {
-        let mut problems = Problems::default();
-        violations.iter().for_each(|v| problems.push(written.problem(v)));
+        let problems = gathered(violations.iter().map(|v| written.problem(v)));
         Failure::safety("the plan leaves the bounds; nothing was started").with(problems, sources)
     };
     let experiment = match planner::plan(&ingredients) {
         Ok(experiment) => experiment,
         Err(PlanError::Problems(list)) => {
-            let mut problems = Problems::default();
-            list.into_iter().for_each(|p| problems.push(p));
-            return Err(Failure::input(problems, sources));
+            return Err(Failure::input(gathered(list), sources));
         }
         Err(PlanError::TooMany(violation)) => return Err(refuse(&[*violation], sources)),
     };
@@ -149,6 +146,14 @@ pub fn prepare(context: &Context, asked: &Asked) -> Result<Prepared, Failure> {
     let proposal = Proposal::new(&plan, in_force.bounds, &candidates, vec![]);
     let inputs = documents.into_iter().map(|d| (d.path, PathBuf::from(d.shown))).collect();
     Ok(Prepared { admitted, proposal, inputs, warnings: problems, sources, source_run: None })
+}
+
+fn gathered(list: impl IntoIterator<Item = Problem>) -> Problems {
+    let mut problems = Problems::default();
+    for problem in list {
+        problems.push(problem);
+    }
+    problems
 }
 
 /// A flow whose adapter is broken is explained by the manifest's own errors.
@@ -186,11 +191,7 @@ pub fn bounds_in_force<'c>(
     let applied: Vec<_> = candidates.iter().filter(|c| c.applies).map(|c| c.profile).collect();
     match bounds::in_force(base, &applied) {
         Ok(in_force) => Ok((in_force, candidates)),
-        Err(list) => {
-            let mut problems = Problems::default();
-            list.into_iter().for_each(|p| problems.push(p));
-            Err(Failure::input(problems, sources.clone()))
-        }
+        Err(list) => Err(Failure::input(gathered(list), sources.clone())),
     }
 }
 

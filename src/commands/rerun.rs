@@ -15,10 +15,10 @@ use crate::domain::event::RunStatus;
 use crate::domain::plan::{Experiment, Plan};
 use crate::domain::sanitize;
 use crate::domain::verdict::{Verdict, exit};
+use crate::host::collect;
 use crate::host::command::Limits;
 use crate::host::drift;
 use crate::host::sysinfo::{Snapshot, Sysinfo};
-use crate::host::collect;
 use crate::input::catalogue::Catalogue;
 use crate::input::problem::Problems;
 use crate::store::hash;
@@ -82,14 +82,14 @@ pub fn of_run(
     check_intact(&plan, &run.entry.id.to_string())?;
     if let Some(chosen) = chosen(run, selection)? {
         plan.experiment = part(&plan.experiment, &chosen);
-        plan.digest = plan.experiment.digest().map_err(encode)?;
+        plan.digest = plan.experiment.digest().map_err(|error| encode(&error))?;
     }
     let sysinfo = std::fs::read(run.entry.dir.sysinfo()).ok();
     let then = sysinfo.and_then(|text| serde_json::from_slice::<Sysinfo>(&text).ok()).map(|s| s.start);
     again(context, plan, &run.entry.dir.inputs(), Some(run.entry.id.to_string()), then.as_ref(), unit)
 }
 
-fn encode(error: serde_json::Error) -> Failure {
+fn encode(error: &serde_json::Error) -> Failure {
     Failure::rig(format!("failed to encode the plan: {error}"))
 }
 
@@ -186,7 +186,7 @@ fn again(
     if let Some(unit) = unit {
         plan.unit = Some(unit.to_owned());
     }
-    plan.digest = plan.experiment.digest().map_err(encode)?;
+    plan.digest = plan.experiment.digest().map_err(|error| encode(&error))?;
     let plan = Arc::new(plan);
     let bounds = plan.experiment.bounds.clone();
     let admitted = admission::admit(Arc::clone(&plan), &bounds).map_err(|violations| {
@@ -225,7 +225,8 @@ fn refresh(
         for executable in std::iter::once(&mut adapter.executable).chain(&mut adapter.restore) {
             programs.add(lookup, &executable.path).map_err(|refusal| {
                 let path = sanitize::escaped(&executable.path);
-                Failure::usage(format!("`{path}` of the stored plan cannot be started: {refusal}")).hinted(refusal.help())
+                Failure::usage(format!("`{path}` of the stored plan cannot be started: {refusal}"))
+                    .hinted(refusal.help())
             })?;
             let now = programs.executables.get(&executable.path).cloned().unwrap_or_else(|| executable.clone());
             if now.sha256 != executable.sha256 {

@@ -1,3 +1,4 @@
 //! Lines for people and scripts over the events of a run. Never decides anything.
 
+pub mod plan;
 pub mod progress;
