@@ -85,6 +85,11 @@ impl Log {
         &self.path
     }
 
+    /// Bytes that are in it now: fewer than were written once it has been cut.
+    pub fn size(&self) -> Result<u64, LogError> {
+        self.file.metadata().map(|metadata| metadata.len()).map_err(self.io())
+    }
+
     /// Bytes written so far.
     pub fn written(&self) -> u64 {
         self.written

@@ -87,15 +87,20 @@ pub struct ProcessTree<'r> {
 
 impl<'r> ProcessTree<'r> {
     /// Takes over a process just spawned as leader of its own group. Must run inside a tokio runtime.
-    pub fn adopt(reaper: &'r Reaper, leader: Child) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// Out of descriptors; then the process is ended and collected.
+    pub fn adopt(reaper: &'r Reaper, mut leader: Child) -> io::Result<Self> {
         let pid = Pid::from_child(&leader);
-        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-        #[expect(
-            deprecated,
-            reason = "its successor is unsafe; an OwnedFd keeps what that one asks for: one descriptor, open as long as it is held"
-        )]
-        let pidfd = AsyncFd::with_interest(pidfd, Interest::READABLE)?;
-        Ok(Self { reaper, leader, pid, pidfd, exit: None })
+        match watch(pid) {
+            Ok(pidfd) => Ok(Self { reaper, leader, pid, pidfd, exit: None }),
+            Err(error) => {
+                // Should both fail there is no process any more.
+                let _ended = kill_process_group(pid, Signal::KILL);
+                drop(leader.wait());
+                Err(error)
+            }
+        }
     }
 
     /// The leader's process id, which is also its group's.
@@ -199,6 +204,15 @@ impl<'r> ProcessTree<'r> {
     }
 }
 
+fn watch(pid: Pid) -> io::Result<AsyncFd<OwnedFd>> {
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe; an OwnedFd keeps what that one asks for: one descriptor, open as long as it is held"
+    )]
+    AsyncFd::with_interest(pidfd, Interest::READABLE)
+}
+
 /// Opens a handle that stays with this very process, if it is still the one that was seen.
 fn hold(seen: &Process) -> io::Result<Option<OwnedFd>> {
     let pidfd = match pidfd_open(seen.pid, PidfdFlags::empty()) {
@@ -229,27 +243,11 @@ mod tests {
     use std::time::Instant;
 
     use super::super::spawn::{Launch, spawn};
+    use super::super::test_support::{ALONE, in_runtime};
     use super::*;
 
-    /// Reaping concerns every child of a process, so each test runs in a process of its own: this test binary again,
-    /// narrowed to the one test.
     fn alone(name: &str, body: impl AsyncFnOnce()) {
-        if std::env::var_os("ROAD_RUNNER_TEST_ALONE").is_some() {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            return runtime.block_on(body());
-        }
-        let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args([&format!("engine::process_tree::tests::{name}"), "--exact"])
-            .args(["--nocapture", "--test-threads=1"])
-            .env("ROAD_RUNNER_TEST_ALONE", "1")
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success() && text.contains("1 passed"),
-            "{text}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        super::super::test_support::alone(&format!("engine::process_tree::tests::{name}"), || in_runtime(body));
     }
 
     struct Bench {
@@ -433,7 +431,7 @@ mod tests {
             .args(["-c", "trap '' CHLD; exec \"$0\" \"$@\""])
             .arg(std::env::current_exe().unwrap())
             .args([name, "--exact", "--test-threads=1"])
-            .env("ROAD_RUNNER_TEST_ALONE", "1")
+            .env(ALONE, "1")
             .output()
             .unwrap()
             .status;

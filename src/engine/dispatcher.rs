@@ -1,0 +1,535 @@
+//! Decides a whole run: every input it hears becomes the effects to perform. Pure and synchronous, so that the whole
+//! cancel ladder is tested without a process. Never acts, never reads a clock, never writes a line by itself.
+//!
+//! Journal first: a line about something stands before it among the effects, with a sync between where it matters.
+//! One sync covers the end of a step and the beginning of the next.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::admission::{Admitted, admit_step};
+use crate::domain::event::{
+    Cancelling, Recorded, RunEvent, RunFinished, RunStarted, RunStatus, StepFinished, StepSpawned, StepStarted,
+    SubrunClosed, SubrunFinished, SubrunOpened, SubrunStarted,
+};
+use crate::domain::flow::OnFailure;
+use crate::domain::name::Name;
+use crate::domain::param::ParamValue;
+use crate::domain::plan::{Plan, SubRun};
+use crate::domain::run_state::{RunHeader, RunState};
+use crate::domain::tally::Gap;
+use crate::domain::units::Millis;
+use crate::domain::verdict::{CancelReason, Effects, Verdict, exit};
+
+use super::effect::{Effect, EndCause, Ending, Input, Judged, Now, Start};
+use super::in_flight::{InFlight, Limits, Order};
+use super::stop_line::StopLines;
+
+/// What a run is told besides its plan.
+#[derive(Debug, Clone, Default)]
+pub struct Orders {
+    /// End the run once so many sub-runs have failed.
+    pub max_fail: Option<u32>,
+    /// The boot that the runner lives in.
+    pub boot_id: Option<String>,
+    /// The runner's process.
+    pub pid: u32,
+    /// The absolute path of each adapter's program.
+    pub programs: BTreeMap<Name, String>,
+}
+
+/// Where the run stands.
+#[derive(Debug)]
+enum Phase {
+    /// Before [`Input::Begin`].
+    New,
+    /// The sub-run's setpoints are being applied.
+    Applying(SubRun),
+    /// A step is being started.
+    Starting(SubRun, Box<Start>),
+    /// A step has a process.
+    Running(SubRun, Box<Start>, InFlight),
+    /// Its tree is gone; rails that it moved are being restored.
+    Restoring(SubRun, Box<Start>, InFlight, Now),
+    /// What it left is being judged.
+    Judging(SubRun, Box<Start>, InFlight, Box<Ending>),
+    /// The sub-run's rails are being brought home.
+    Releasing(SubRun, Option<String>),
+    /// The run has ended.
+    Over,
+}
+
+/// The state of a run and the rules by which it goes on.
+#[derive(Debug)]
+pub struct Dispatcher {
+    plan: Arc<Plan>,
+    admitted: Admitted<Plan>,
+    orders: Orders,
+    state: RunState,
+    phase: Phase,
+    /// Of the next line.
+    seq: u64,
+    /// The next sub-run to look at, and the next execution of the current one.
+    next_sub_run: u32,
+    next_index: u32,
+    executions: u32,
+    failed_sub_runs: u32,
+    interrupts: u32,
+    lines: StopLines,
+    out: Vec<Effect>,
+}
+
+impl Dispatcher {
+    /// A run of an admitted plan before its first line.
+    pub fn new(admitted: Admitted<Plan>, header: RunHeader, orders: Orders) -> Self {
+        let plan = Arc::clone(admitted.value());
+        Self {
+            state: RunState::new(header, Arc::clone(&plan)),
+            executions: plan.experiment.executions(),
+            plan,
+            admitted,
+            orders,
+            phase: Phase::New,
+            seq: 0,
+            next_sub_run: 0,
+            next_index: 0,
+            failed_sub_runs: 0,
+            interrupts: 0,
+            lines: StopLines::default(),
+            out: vec![],
+        }
+    }
+
+    /// The run as it stands, with all that was asked to be recorded.
+    pub const fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    /// The run as it stands, when there is nothing more to decide.
+    pub fn into_state(self) -> RunState {
+        self.state
+    }
+
+    /// Drops the step details of a sub-run whose summary is written.
+    pub fn forget_steps(&mut self, sub_run: u32) {
+        self.state.forget_steps(sub_run);
+    }
+
+    /// When to send [`Input::Deadline`], on the monotonic clock; it may be sent earlier.
+    pub fn deadline(&self) -> Option<Duration> {
+        match &self.phase {
+            Phase::Running(_, _, in_flight) => in_flight.deadline(),
+            _ => None,
+        }
+    }
+
+    /// Hears `input` and answers with what is to be done, in order.
+    pub fn handle(&mut self, now: Now, input: Input) -> Vec<Effect> {
+        match input {
+            Input::Begin => self.begin(now),
+            Input::Interrupt => {
+                self.interrupts += 1;
+                let reason = if self.interrupts > 1 { CancelReason::Kill } else { CancelReason::Interrupt };
+                self.cancel(now, reason, None);
+            }
+            Input::Terminate => self.cancel(now, CancelReason::Terminate, None),
+            Input::Hangup => self.cancel(now, CancelReason::Hangup, None),
+            Input::StopAfterStep => self.cancel(now, CancelReason::StopAfterStep, None),
+            Input::RecordFailed(detail) => self.record_failed(now, detail),
+            other => self.proceed(now, other),
+        }
+        mem::take(&mut self.out)
+    }
+
+    /// Inputs that make sense in one phase only; anywhere else they come too late and change nothing.
+    fn proceed(&mut self, now: Now, input: Input) {
+        match (mem::replace(&mut self.phase, Phase::Over), input) {
+            (Phase::Applying(sub_run), Input::Applied(applied)) => match applied {
+                Ok(()) => self.next_step(now, sub_run),
+                Err(detail) => {
+                    self.cancel(now, CancelReason::RestoreFailed, Some(detail.clone()));
+                    self.release(sub_run, Some(detail));
+                }
+            },
+            (Phase::Starting(sub_run, start), Input::Spawned { pid, start_ticks }) => {
+                self.record(now, StepSpawned { index: start.index, pid, start_ticks });
+                let in_flight = InFlight::new(now, self.limits(&start));
+                self.phase = Phase::Running(sub_run, start, in_flight);
+                // Asked to stop between the decision to start and the process.
+                self.end_in_flight(now);
+            }
+            (Phase::Starting(sub_run, start), Input::NotStarted(reason)) => {
+                let judged = Judged::never_ran(Verdict::Error, reason);
+                self.finish_step(now, sub_run, &start, None, judged);
+            }
+            (Phase::Running(sub_run, start, in_flight), input) => {
+                self.watch(now, (sub_run, start, in_flight), input);
+            }
+            (Phase::Restoring(sub_run, start, in_flight, gone), Input::Restored(restored)) => {
+                self.judge(now, (sub_run, start, in_flight), gone, restored.err());
+            }
+            (Phase::Judging(sub_run, start, in_flight, _), Input::Judged(judged)) => {
+                self.finish_step(now, sub_run, &start, Some(&in_flight), *judged);
+            }
+            (Phase::Releasing(sub_run, reason), Input::Released(released)) => {
+                self.close_sub_run(now, &sub_run, reason, released.err());
+            }
+            (phase, _) => self.phase = phase,
+        }
+    }
+
+    fn begin(&mut self, now: Now) {
+        if !matches!(self.phase, Phase::New) {
+            return;
+        }
+        self.record(now, RunStarted { boot_id: self.orders.boot_id.clone(), pid: self.orders.pid });
+        self.next_sub_run(now);
+    }
+
+    // ---- one step
+
+    fn next_step(&mut self, now: Now, sub_run: SubRun) {
+        loop {
+            if let Some(reason) = self.stop_reason() {
+                let reason = (self.next_index < self.executions).then_some(reason);
+                return self.release(sub_run, reason);
+            }
+            let index = self.next_index;
+            let plan = Arc::clone(&self.plan);
+            let Some(step) = plan.experiment.step(&sub_run, index, plan.unit_text()) else {
+                return self.release(sub_run, None);
+            };
+            self.next_index += 1;
+            let step = match step {
+                Ok(step) => step,
+                Err(error) => {
+                    // The planner has rendered every value: this plan is not what was planned.
+                    self.cancel(now, CancelReason::SafetyViolation, Some(error.to_string()));
+                    continue;
+                }
+            };
+            let adapter = &step.template.adapter;
+            let program = self.orders.programs.get(adapter).cloned().unwrap_or_default();
+            let argv: Vec<String> = std::iter::once(program).chain(step.argv.iter().cloned()).collect();
+            let params = step.params.iter().map(|(name, value)| (name.clone(), recorded_param(value))).collect();
+            self.record(
+                now,
+                Box::new(StepStarted {
+                    index,
+                    step: step.template.name.clone(),
+                    adapter: adapter.clone(),
+                    combination: step.combination.key.clone(),
+                    repetition: step.repetition,
+                    attempt: 1,
+                    params,
+                    rails: step.rails.clone(),
+                    applied: step.applied.clone(),
+                    argv: argv.clone(),
+                    seed: step.seed,
+                    boot_id: self.orders.boot_id.clone(),
+                }),
+            );
+            let violations = admit_step(&step, self.admitted.bounds()).err();
+            let start = Start {
+                sub_run: sub_run.index,
+                index,
+                step: step.template.name.clone(),
+                adapter: adapter.clone(),
+                argv,
+                seed: step.seed,
+                params: step.params,
+                rails: step.rails,
+            };
+            if let Some(violations) = violations {
+                let said: Vec<String> = violations.iter().map(ToString::to_string).collect();
+                let said = said.join("; ");
+                let judged = Judged::never_ran(Verdict::Error, said.clone());
+                self.record_finish(now, &start, None, judged);
+                self.cancel(now, CancelReason::SafetyViolation, Some(said));
+            } else if self.state.header.dry_run {
+                let judged = Judged::never_ran(Verdict::Skipped, "dry run".to_owned());
+                self.record_finish(now, &start, None, judged);
+            } else {
+                self.out.push(Effect::Sync);
+                self.out.push(Effect::Start(Box::new(start.clone())));
+                self.phase = Phase::Starting(sub_run, Box::new(start));
+                return;
+            }
+        }
+    }
+
+    fn limits(&self, start: &Start) -> Limits {
+        let adapter = self.plan.experiment.adapters.get(&start.adapter);
+        let template = self.plan.experiment.locate(start.index).map(|(template, ..)| template);
+        Limits {
+            // A plan without the step or its adapter cannot have come this far; no limit at all would be worse than none left.
+            time: template.map(|template| template.timeout_ms.duration()).unwrap_or_default(),
+            silence: adapter.and_then(|adapter| adapter.silence_ms).map(Millis::duration),
+            grace: adapter.map(|adapter| adapter.grace_ms.duration()).unwrap_or_default(),
+        }
+    }
+
+    fn watch(&mut self, now: Now, running: (SubRun, Box<Start>, InFlight), input: Input) {
+        let (sub_run, start, mut in_flight) = running;
+        let order = match input {
+            Input::LogsGrew => {
+                in_flight.wrote(now);
+                None
+            }
+            Input::LogFailed(why) => in_flight.end(now, EndCause::Log(why)),
+            Input::Deadline => in_flight.deadline_reached(now),
+            Input::LeaderEnded { left } => in_flight.leader_ended(now, left),
+            Input::TreeGone => {
+                in_flight.tree_gone();
+                None
+            }
+            _ => None,
+        };
+        self.obey(order);
+        if !in_flight.is_gone() {
+            self.phase = Phase::Running(sub_run, start, in_flight);
+            return;
+        }
+        if order == Some(Order::Abandon) {
+            let detail = format!("processes of step {} cannot be killed", start.step);
+            self.cancel(now, CancelReason::RestoreFailed, Some(detail));
+        }
+        let restores = self.plan.experiment.adapters.get(&start.adapter).is_some_and(|a| !a.restore.is_empty());
+        if restores {
+            self.out.push(Effect::Restore);
+            self.phase = Phase::Restoring(sub_run, start, in_flight, now);
+        } else {
+            self.judge(now, (sub_run, start, in_flight), now, None);
+        }
+    }
+
+    fn obey(&mut self, order: Option<Order>) {
+        self.out.extend(order.map(|order| match order {
+            Order::Terminate => Effect::Terminate,
+            Order::Kill => Effect::Kill,
+            Order::Abandon => Effect::Abandon,
+        }));
+    }
+
+    fn judge(&mut self, now: Now, ended: (SubRun, Box<Start>, InFlight), gone: Now, restore: Option<String>) {
+        let (sub_run, start, in_flight) = ended;
+        if let Some(detail) = &restore {
+            self.cancel(now, CancelReason::RestoreFailed, Some(detail.clone()));
+        }
+        let ending = Box::new(Ending { restore_failed: restore, ..in_flight.ending(gone) });
+        self.out.push(Effect::Judge(ending.clone()));
+        self.phase = Phase::Judging(sub_run, start, in_flight, ending);
+    }
+
+    fn finish_step(&mut self, now: Now, sub_run: SubRun, start: &Start, in_flight: Option<&InFlight>, judged: Judged) {
+        self.record_finish(now, start, in_flight, judged);
+        let verdict = self.state.combination_verdict(start.index).unwrap_or(Verdict::Skipped);
+        if verdict > Verdict::Inconclusive {
+            let template = self.plan.experiment.locate(start.index).map(|(template, ..)| template);
+            let detail = || Some(format!("step {} is {verdict}", start.step));
+            match template.map(|template| template.on_failure) {
+                Some(OnFailure::StopRun) => self.cancel(now, CancelReason::StopRun, detail()),
+                Some(OnFailure::StopSubrun) => {
+                    let left = self.next_index < self.executions;
+                    let reason = left.then(|| format!("step {} is {verdict} and stops its sub-run", start.step));
+                    return self.release(sub_run, reason);
+                }
+                Some(OnFailure::Continue) | None => {}
+            }
+        }
+        self.next_step(now, sub_run);
+    }
+
+    fn record_finish(&mut self, now: Now, start: &Start, in_flight: Option<&InFlight>, judged: Judged) {
+        let ending = in_flight.map(|in_flight| in_flight.ending(now));
+        let event = StepFinished {
+            index: start.index,
+            step: start.step.clone(),
+            verdict: judged.verdict,
+            effects: judged.effects,
+            reason: judged.reason,
+            exit_code: judged.exit_code,
+            signal: judged.signal,
+            started_at: in_flight.map(InFlight::started_at),
+            ended_at: in_flight.and_then(InFlight::ended_at),
+            duration_ms: ending.map_or(0, |ending| ending.duration_ms),
+            stdout_bytes: judged.sizes.stdout,
+            stderr_bytes: judged.sizes.stderr,
+            user_ms: judged.usage.map(|usage| usage.0),
+            system_ms: judged.usage.map(|usage| usage.1),
+            max_rss_kb: judged.usage.map(|usage| usage.2),
+            metrics: judged.metrics,
+            evidence: judged.evidence,
+            artifacts: judged.artifacts,
+            error: judged.error,
+        };
+        self.record(now, Box::new(event));
+    }
+
+    // ---- sub-runs
+
+    fn next_sub_run(&mut self, now: Now) {
+        while self.state.cancel.is_none() {
+            let index = self.next_sub_run;
+            let plan = Arc::clone(&self.plan);
+            let Some(sub_run) = plan.experiment.sub_run(index) else { break };
+            self.next_sub_run += 1;
+            let id = self.id(index);
+            if let Some(reason) = self.lines.stopped(&plan.experiment, index) {
+                let (verdict, effects) = (Verdict::Skipped, Effects::new());
+                self.record(now, SubrunFinished { id, index, verdict, effects, reason: Some(reason) });
+                continue;
+            }
+            self.next_index = 0;
+            self.record(now, SubrunStarted { id: id.clone(), index });
+            self.out.extend([Effect::Sync, Effect::OpenSubRun(index)]);
+            self.record(now, SubrunOpened { id, index, point: sub_run.point.clone(), seed: sub_run.seed });
+            self.out.push(Effect::Apply(index));
+            self.phase = Phase::Applying(sub_run);
+            return;
+        }
+        self.finish_run(now);
+    }
+
+    fn id(&self, index: u32) -> String {
+        self.state.header.sub_run_id(self.plan.experiment.sub_runs(), index)
+    }
+
+    fn release(&mut self, sub_run: SubRun, reason: Option<String>) {
+        self.out.push(Effect::Release(sub_run.index));
+        self.phase = Phase::Releasing(sub_run, reason);
+    }
+
+    fn close_sub_run(&mut self, now: Now, sub_run: &SubRun, reason: Option<String>, not_home: Option<String>) {
+        let index = sub_run.index;
+        let mut verdict = self.state.sub_run_verdict(index, reason.is_some().then(|| self.gap()));
+        let mut reason = reason;
+        if let Some(detail) = not_home {
+            verdict = Verdict::Error;
+            reason = Some(detail.clone());
+            self.cancel(now, CancelReason::RestoreFailed, Some(detail));
+        }
+        self.record(now, SubrunClosed { verdict, reason: reason.clone() });
+        let state = self.state.sub_runs.get(index as usize);
+        let effects = state.map(|state| state.effects.clone()).unwrap_or_default();
+        let unit_failed = state.is_some_and(|state| state.unit_failed);
+        self.lines.ended(&self.plan.experiment, index, &effects, unit_failed);
+        self.out.extend([Effect::Sync, Effect::CloseSubRun(index)]);
+        self.record(now, SubrunFinished { id: self.id(index), index, verdict, effects, reason });
+        self.failed_sub_runs += u32::from(unit_failed);
+        let more = self.next_sub_run < self.plan.experiment.sub_runs();
+        if more && self.orders.max_fail.is_some_and(|max| self.failed_sub_runs >= max) {
+            self.cancel(now, CancelReason::MaxFail, Some(format!("{} failed", self.failed_sub_runs)));
+        }
+        self.next_sub_run(now);
+    }
+
+    fn gap(&self) -> Gap {
+        match &self.state.cancel {
+            Some(cancel) if cancel.reason.is_asked() => Gap::Asked,
+            _ => Gap::Rule,
+        }
+    }
+
+    // ---- the run
+
+    fn stop_reason(&self) -> Option<String> {
+        self.state.cancel.as_ref()?;
+        self.state.stop_reason()
+    }
+
+    /// A reason to end the run. A graver one than before is recorded and acted upon, others change nothing.
+    fn cancel(&mut self, now: Now, reason: CancelReason, detail: Option<String>) {
+        let graver = self.state.cancel.as_ref().is_none_or(|before| before.reason < reason);
+        if !graver || self.state.end.is_some() {
+            return;
+        }
+        // What ends the processes must not wait for a disk.
+        self.end_in_flight_for(now, reason);
+        self.record(now, Cancelling { reason, detail });
+    }
+
+    fn end_in_flight(&mut self, now: Now) {
+        if let Some(cancel) = &self.state.cancel {
+            let reason = cancel.reason;
+            self.end_in_flight_for(now, reason);
+        }
+    }
+
+    fn end_in_flight_for(&mut self, now: Now, reason: CancelReason) {
+        if reason.lets_step_finish() {
+            return;
+        }
+        if let Phase::Running(_, _, in_flight) = &mut self.phase {
+            let order = in_flight.end(now, EndCause::Cancelled(reason));
+            self.obey(order);
+        }
+    }
+
+    /// The effects after the line that could not be written were not performed: nothing was started.
+    fn record_failed(&mut self, now: Now, detail: String) {
+        self.cancel(now, CancelReason::RecordFailed, Some(detail.clone()));
+        match mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Starting(sub_run, start) => {
+                let judged = Judged::never_ran(Verdict::Error, detail);
+                self.finish_step(now, sub_run, &start, None, judged);
+            }
+            Phase::New | Phase::Applying(_) => self.finish_run(now),
+            Phase::Releasing(sub_run, reason) => self.release(sub_run, reason),
+            // A step under way ends first, and its rails go home.
+            Phase::Restoring(sub_run, start, in_flight, gone) => {
+                self.out.push(Effect::Restore);
+                self.phase = Phase::Restoring(sub_run, start, in_flight, gone);
+            }
+            Phase::Judging(sub_run, start, in_flight, ending) => {
+                self.out.push(Effect::Judge(ending.clone()));
+                self.phase = Phase::Judging(sub_run, start, in_flight, ending);
+            }
+            running @ Phase::Running(..) => self.phase = running,
+            Phase::Over => {
+                let asked =
+                    |code: &u8| matches!(*code, exit::SAFETY | exit::INTERRUPT | exit::TERMINATE | exit::HANGUP);
+                let code = self.state.end.map(|(_, code)| code).filter(asked);
+                self.out.push(Effect::Finish(code.unwrap_or(exit::RIG)));
+            }
+        }
+    }
+
+    fn finish_run(&mut self, now: Now) {
+        let cancel = self.state.cancel.as_ref().map(|cancel| cancel.reason);
+        let dry_run = self.state.header.dry_run;
+        let status = match cancel {
+            Some(reason) if reason.is_asked() => RunStatus::Cancelled,
+            None if dry_run => RunStatus::DryRun,
+            Some(_) | None => RunStatus::Completed,
+        };
+        let verdict = self.state.run_verdict();
+        let (unit_failed, rig_failed) = self.state.failures();
+        let exit_code = exit::of_run(cancel, verdict, unit_failed, rig_failed, dry_run);
+        self.record(now, RunFinished { status, verdict, exit_code });
+        self.out.extend([Effect::Sync, Effect::Finish(exit_code)]);
+        self.phase = Phase::Over;
+    }
+
+    fn record(&mut self, now: Now, event: impl Into<RunEvent>) {
+        let recorded = Recorded { seq: self.seq, at: now.wall, event: event.into() };
+        self.seq += 1;
+        self.state.apply(&recorded);
+        self.out.push(Effect::Record(Box::new(recorded)));
+    }
+}
+
+/// A parameter as records have it: whole numbers and truth values as such, the rest as text.
+fn recorded_param(value: &ParamValue) -> serde_json::Value {
+    match value {
+        ParamValue::Int(number) => (*number).into(),
+        ParamValue::Bool(truth) => (*truth).into(),
+        other => other.to_string().into(),
+    }
+}
+
+#[cfg(test)]
+#[path = "dispatcher_tests.rs"]
+mod tests;

@@ -1,0 +1,197 @@
+//! What the dispatcher hears and what it asks for: the two alphabets of the engine.
+//! Plain data; nothing here acts, waits or knows the clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::domain::event::{Metric, Recorded};
+use crate::domain::name::Name;
+use crate::domain::param::ParamValue;
+use crate::domain::point::Rails;
+use crate::domain::seed::Seed;
+use crate::domain::time::Timestamp;
+use crate::domain::verdict::{CancelReason, Effects, Verdict};
+
+use super::logs::LogSizes;
+
+/// The moment of an input: limits go by the first, records by the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Since the runner began, never going back.
+    pub monotonic: Duration,
+    /// The calendar.
+    pub wall: Timestamp,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The runner is ready.
+    Begin,
+    /// The setpoints of the sub-run stand, or why not. Answers [`Effect::Apply`].
+    Applied(Result<(), String>),
+    /// The step has a process. Answers [`Effect::Start`].
+    Spawned {
+        /// Its leader.
+        pid: u32,
+        /// When the leader started, in clock ticks since boot.
+        start_ticks: Option<u64>,
+    },
+    /// The step could not be started, and why. Answers [`Effect::Start`].
+    NotStarted(String),
+    /// A log of the running step has grown.
+    LogsGrew,
+    /// A log of the running step cannot be kept within its cap.
+    LogFailed(String),
+    /// The leader of the step has ended and left so many living processes behind.
+    LeaderEnded {
+        /// Zero: the tree is gone as well.
+        left: usize,
+    },
+    /// No process of the step is left, after [`Input::LeaderEnded`] with some.
+    TreeGone,
+    /// The moment of [`Dispatcher::deadline`](super::dispatcher::Dispatcher::deadline) has come.
+    Deadline,
+    /// The restore commands have run, or which failed. Answers [`Effect::Restore`].
+    Restored(Result<(), String>),
+    /// The step was judged. Answers [`Effect::Judge`].
+    Judged(Box<Judged>),
+    /// The rails of the sub-run are home, or why not. Answers [`Effect::Release`].
+    Released(Result<(), String>),
+    /// SIGINT, or the operator asks to stop now; the second time kills.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// SIGHUP.
+    Hangup,
+    /// SIGUSR1: finish the step in flight, then stop.
+    StopAfterStep,
+    /// The record cannot be written. The rest of the effects that it came from are not performed.
+    RecordFailed(String),
+}
+
+/// Something to be done. Effects are performed in order; at most the last of a batch is answered by an input.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Write a line; publish it once it is written.
+    Record(Box<Recorded>),
+    /// What was written so far must be on disk before the next effect.
+    Sync,
+    /// Make the sub-run's directory and journal.
+    OpenSubRun(u32),
+    /// Bring the rails of the sub-run to their setpoints. Answered by [`Input::Applied`].
+    Apply(u32),
+    /// Bring the rails of the sub-run home. Answered by [`Input::Released`].
+    Release(u32),
+    /// The sub-run's journal is complete: write its summary.
+    CloseSubRun(u32),
+    /// Start a step. Answered by [`Input::Spawned`] or [`Input::NotStarted`].
+    Start(Box<Start>),
+    /// SIGTERM to all processes of the step.
+    Terminate,
+    /// SIGKILL to all processes of the step, again and again until none is left.
+    Kill,
+    /// Stop waiting for processes that cannot be killed.
+    Abandon,
+    /// Run the restore commands of the step's adapter. Answered by [`Input::Restored`].
+    Restore,
+    /// Look at what the step left and judge it. Answered by [`Input::Judged`].
+    Judge(Box<Ending>),
+    /// The run is over; write its summary and return this code.
+    Finish(u8),
+}
+
+/// All that one execution needs, but for what only the runner knows: artifact folder, PATH.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    /// The sub-run.
+    pub sub_run: u32,
+    /// Counts executions within the sub-run.
+    pub index: u32,
+    /// The flow's name for it.
+    pub step: Name,
+    /// What runs it.
+    pub adapter: Name,
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Its parameters.
+    pub params: BTreeMap<Name, ParamValue>,
+    /// The rails that it sees.
+    pub rails: Rails,
+    /// Its seed.
+    pub seed: Seed,
+}
+
+/// Why an execution was ended before it ended by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndCause {
+    /// It ran to its time limit, milliseconds.
+    TimeLimit(u64),
+    /// It wrote nothing for so long, milliseconds.
+    Silence(u64),
+    /// A log cannot be kept.
+    Log(String),
+    /// The run is being ended.
+    Cancelled(CancelReason),
+}
+
+/// How an execution came to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ending {
+    /// Why we ended it, if we did.
+    pub cause: Option<EndCause>,
+    /// From spawn to the leader's end, milliseconds.
+    pub duration_ms: u64,
+    /// Processes alive when the leader had ended by itself.
+    pub left: usize,
+    /// Processes that even SIGKILL did not end.
+    pub unkillable: bool,
+    /// Which restore command failed, and how.
+    pub restore_failed: Option<String>,
+}
+
+/// What judging an execution found; the rest of its record the dispatcher knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub effects: Effects,
+    /// Why this verdict.
+    pub reason: Option<String>,
+    /// The leader's exit code.
+    pub exit_code: Option<i32>,
+    /// The signal that ended the leader.
+    pub signal: Option<i32>,
+    /// What was written.
+    pub sizes: LogSizes,
+    /// User and system time in milliseconds, largest resident set in kB.
+    pub usage: Option<(u64, u64, u64)>,
+    /// Measured values.
+    pub metrics: BTreeMap<Name, Metric>,
+    /// What was checked.
+    pub evidence: Vec<crate::domain::event::Evidence>,
+    /// Files left in the artifact folder.
+    pub artifacts: Vec<String>,
+    /// What went wrong with the rig.
+    pub error: Option<String>,
+}
+
+impl Judged {
+    /// Of an execution that never had a process.
+    pub fn never_ran(verdict: Verdict, reason: String) -> Self {
+        Self {
+            verdict,
+            effects: Effects::new(),
+            error: (verdict == Verdict::Error).then(|| reason.clone()),
+            reason: Some(reason),
+            exit_code: None,
+            signal: None,
+            sizes: LogSizes::default(),
+            usage: None,
+            metrics: BTreeMap::new(),
+            evidence: vec![],
+            artifacts: vec![],
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! The loop that performs what the dispatcher asks for, one execution at a time, in one thread.
+//! Never decides: every judgement about what comes next is the dispatcher's.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use chrono::Utc;
+use tokio::time::Instant;
+
+use crate::domain::adapter::MetricSource;
+use crate::domain::admission::Admitted;
+use crate::domain::event::Recorded;
+use crate::domain::name::Name;
+use crate::domain::plan::Plan;
+use crate::domain::run_state::{RunHeader, RunState};
+use crate::domain::time::Timestamp;
+use crate::domain::verdict::Verdict;
+use crate::store::layout::{ExecutionName, RunDir, SubRunDir};
+use crate::store::{StoreError, atomic};
+
+use super::dispatcher::{Dispatcher, Orders};
+use super::effect::{Effect, Ending, Input, Judged, Now, Start};
+use super::environment::{BaseEnvironment, locate};
+use super::execution::{Execution, Saw, StartError};
+use super::judge::{Seen, judge};
+use super::leavings;
+use super::logs::{Log, LogIndex, LogSizes};
+use super::logs_sync::LogSyncer;
+use super::process_tree::Reaper;
+use super::recorder::Recorder;
+use super::restore;
+use super::scan::{Patterns, StreamPatterns};
+use super::signals::Signals;
+
+/// The run's summary is written again no sooner than this; with many sub-runs it is long.
+const SUMMARY_EVERY: Duration = Duration::from_secs(2);
+
+/// All that a run is started with. The run's directory stands, its lock is held, nothing of the plan has been started.
+#[derive(Debug)]
+pub struct Job {
+    /// The plan.
+    pub plan: Admitted<Plan>,
+    /// Id, source, dry or not.
+    pub header: RunHeader,
+    /// Where it is recorded.
+    pub dir: RunDir,
+    /// What paths in the plan are relative to.
+    pub workspace: PathBuf,
+    /// The diagnostics' `PATH`: only absolute folders are handed on.
+    pub path: String,
+    /// The diagnostics' `HOME`.
+    pub home: String,
+    /// The boot that we live in, where the kernel says.
+    pub boot_id: Option<String>,
+    /// End the run once so many sub-runs have failed.
+    pub max_fail: Option<u32>,
+    /// Gets every event once it is recorded. Never waited for; when nobody listens any more the run goes on.
+    pub events: Sender<Recorded>,
+}
+
+/// A run that has come to its end.
+#[derive(Debug)]
+pub struct Finish {
+    /// The run as it was asked to be recorded.
+    pub state: RunState,
+    /// What the command returns.
+    pub exit_code: u8,
+    /// The first thing that could not be written, if there was one.
+    pub record_error: Option<String>,
+}
+
+/// Why a run could not even begin, or broke for want of the system's help.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The record cannot be begun.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system refuses what every run needs.
+    #[error("prepare the run: {0}")]
+    System(#[from] io::Error),
+    /// A pattern of a stored plan does not compile.
+    #[error("compile a pattern of adapter {adapter}: {source}")]
+    Pattern {
+        /// Whose.
+        adapter: Name,
+        /// What is wrong with it.
+        source: regex::Error,
+    },
+}
+
+/// Runs a plan to its end, however it ends.
+///
+/// To be called once in a process, by a thread that may block; until it returns nobody else may start children.
+pub fn run(job: Job) -> Result<Finish, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let signals = Signals::listen()?;
+        let reaper = Reaper::new()?;
+        let mut runner = Runner::new(&reaper, signals, job)?;
+        let exit_code = runner.run().await;
+        let Runner { dispatcher, record_error, .. } = runner;
+        Ok(Finish { state: dispatcher.into_state(), exit_code, record_error })
+    })
+}
+
+/// A sub-run that is open.
+#[derive(Debug)]
+struct OpenSubRun {
+    id: String,
+    dir: SubRunDir,
+    log_index: Option<LogIndex>,
+}
+
+#[derive(Debug)]
+struct Runner<'r> {
+    reaper: &'r Reaper,
+    signals: Signals,
+    dispatcher: Dispatcher,
+    recorder: Recorder,
+    syncer: LogSyncer,
+    plan: Admitted<Plan>,
+    dir: RunDir,
+    workspace: PathBuf,
+    environment: BaseEnvironment,
+    patterns: BTreeMap<Name, StreamPatterns>,
+    sub_run: Option<OpenSubRun>,
+    execution: Option<Execution<'r>>,
+    began: Instant,
+    summary_due: Instant,
+    /// A line could not be written. From then on what can be recorded is, and what cannot is passed over.
+    record_error: Option<String>,
+    code: Option<u8>,
+}
+
+/// What performing an effect led to.
+type Performed = Result<Option<(Input, Now)>, String>;
+
+impl<'r> Runner<'r> {
+    fn new(reaper: &'r Reaper, signals: Signals, job: Job) -> Result<Self, RunError> {
+        let Job { plan, header, dir, workspace, path, home, boot_id, max_fail, events } = job;
+        let adapters = &plan.value().experiment.adapters;
+        let patterns = adapters
+            .iter()
+            .map(|(name, adapter)| match StreamPatterns::compile(&adapter.judgement) {
+                Ok(patterns) => Ok((name.clone(), patterns)),
+                Err(source) => Err(RunError::Pattern { adapter: name.clone(), source }),
+            })
+            .collect::<Result<_, _>>()?;
+        let programs = adapters
+            .iter()
+            .map(|(name, adapter)| (name.clone(), locate(plan.value(), &workspace, &adapter.executable)))
+            .collect();
+        let unit = plan.value().unit.as_deref();
+        let environment = BaseEnvironment::new(&path, &home, &header.run_id, unit);
+        let orders = Orders { max_fail, boot_id, pid: std::process::id(), programs };
+        let began = Instant::now();
+        Ok(Self {
+            reaper,
+            signals,
+            dispatcher: Dispatcher::new(plan.clone(), header, orders),
+            recorder: Recorder::create(&dir, events)?,
+            syncer: LogSyncer::start()?,
+            plan,
+            dir,
+            workspace,
+            environment,
+            patterns,
+            sub_run: None,
+            execution: None,
+            began,
+            summary_due: began,
+            record_error: None,
+            code: None,
+        })
+    }
+
+    async fn run(&mut self) -> u8 {
+        let mut inputs = VecDeque::from([(Input::Begin, self.now())]);
+        loop {
+            while let Some((input, now)) = inputs.pop_front() {
+                // Asked to stop before the next thing begins: it does not begin. While nothing runs a signal leads to
+                // lines only; should they fail, that is heard after the input in hand.
+                if matches!(input, Input::Begin | Input::Applied(_) | Input::Judged(_)) {
+                    while let Some(signal) = self.signals.pending().await {
+                        let effects = self.dispatcher.handle(self.now(), signal);
+                        inputs.extend(self.perform_all(effects).await);
+                    }
+                }
+                let effects = self.dispatcher.handle(now, input);
+                inputs.extend(self.perform_all(effects).await);
+            }
+            if let Some(code) = self.code {
+                self.syncer.flush();
+                return code;
+            }
+            inputs.push_back(self.wait().await);
+        }
+    }
+
+    fn now(&self) -> Now {
+        self.at(Instant::now())
+    }
+
+    /// The moment of something that was seen at `instant`, at most a little while ago.
+    fn at(&self, instant: Instant) -> Now {
+        let ago = chrono::Duration::from_std(instant.elapsed()).unwrap_or_default();
+        let monotonic = instant.saturating_duration_since(self.began);
+        Now { monotonic, wall: Timestamp::new(Utc::now() - ago) }
+    }
+
+    /// Waits for the execution in flight or a signal.
+    async fn wait(&mut self) -> (Input, Now) {
+        loop {
+            let deadline = self.dispatcher.deadline().map(|deadline| self.began + deadline);
+            let Some(execution) = &mut self.execution else {
+                // Every effect but a start is answered at once, so only signals are left to wait for.
+                return (self.signals.next().await, self.now());
+            };
+            let saw = tokio::select! {
+                biased;
+                signal = self.signals.next() => Saw::Input(signal, Instant::now()),
+                saw = execution.next(deadline) => saw,
+            };
+            execution.housekeeping(&self.syncer);
+            match saw {
+                Saw::Input(input, instant) => return (input, self.at(instant)),
+                Saw::Grown(sizes) => {
+                    let index = execution.start.index;
+                    self.index_logs(index, sizes);
+                    return (Input::LogsGrew, self.now());
+                }
+                Saw::Nothing => {}
+            }
+        }
+    }
+
+    /// Performs effects in order. When the record fails the rest is left out, and the dispatcher is told.
+    async fn perform_all(&mut self, effects: Vec<Effect>) -> Option<(Input, Now)> {
+        let mut answer = None;
+        for effect in effects {
+            match self.perform(effect).await {
+                Ok(None) => {}
+                Ok(answered) => answer = answered,
+                Err(_) if self.record_error.is_some() => {}
+                Err(why) => {
+                    self.record_error = Some(why.clone());
+                    return Some((Input::RecordFailed(why), self.now()));
+                }
+            }
+        }
+        answer
+    }
+
+    async fn perform(&mut self, effect: Effect) -> Performed {
+        let answer = match effect {
+            Effect::Record(recorded) => {
+                self.recorder.record(*recorded).map_err(said)?;
+                None
+            }
+            Effect::Sync => {
+                self.recorder.sync().map_err(said)?;
+                None
+            }
+            Effect::OpenSubRun(index) => {
+                self.open_sub_run(index).map_err(said)?;
+                None
+            }
+            Effect::CloseSubRun(index) => {
+                self.close_sub_run(index).map_err(said)?;
+                None
+            }
+            // Until there are controllers nothing is applied, so nothing has to settle or to come home.
+            Effect::Apply(_) => Some(Input::Applied(Ok(()))),
+            Effect::Release(_) => Some(Input::Released(Ok(()))),
+            Effect::Start(start) => Some(self.start(*start)?),
+            Effect::Terminate => {
+                self.execution.as_mut().into_iter().for_each(Execution::terminate);
+                None
+            }
+            Effect::Kill => {
+                self.execution.as_mut().into_iter().for_each(Execution::kill);
+                None
+            }
+            // Nothing is waited for any more; judging takes the execution as it is.
+            Effect::Abandon => None,
+            Effect::Restore => Some(Input::Restored(self.restore().await)),
+            Effect::Judge(ending) => Some(Input::Judged(Box::new(self.judge(*ending)?))),
+            Effect::Finish(code) => {
+                self.code = Some(code);
+                self.write_summary().map_err(said)?;
+                None
+            }
+        };
+        Ok(answer.map(|input| (input, self.now())))
+    }
+
+    fn open_sub_run(&mut self, index: u32) -> Result<(), StoreError> {
+        let state = self.dispatcher.state();
+        let id = state.header.sub_run_id(state.plan.experiment.sub_runs(), index);
+        if Instant::now() >= self.summary_due {
+            self.write_summary()?;
+        }
+        let dir = self.dir.subrun(&id)?;
+        self.sub_run = None;
+        self.recorder.open_sub_run(&dir)?;
+        self.sub_run = Some(OpenSubRun { id, dir, log_index: None });
+        Ok(())
+    }
+
+    fn close_sub_run(&mut self, index: u32) -> Result<(), StoreError> {
+        if let (Some(sub_run), Some(summary)) = (&self.sub_run, self.dispatcher.state().sub_run_summary(index)) {
+            atomic::replace_json_indented(&sub_run.dir.summary(), &summary)?;
+        }
+        self.dispatcher.forget_steps(index);
+        Ok(())
+    }
+
+    fn write_summary(&mut self) -> Result<(), StoreError> {
+        let start = Instant::now();
+        atomic::replace_json_indented(&self.dir.summary(), &self.dispatcher.state().summary())?;
+        // A long summary takes no more than a fiftieth of the time.
+        self.summary_due = start + SUMMARY_EVERY.max(start.elapsed() * 50);
+        Ok(())
+    }
+
+    fn index_logs(&mut self, index: u32, sizes: LogSizes) {
+        let at = Utc::now().timestamp_millis();
+        let Some(sub_run) = &mut self.sub_run else { return };
+        if sub_run.log_index.is_none() {
+            sub_run.log_index = LogIndex::open(&sub_run.dir.logs_index()).ok();
+        }
+        // Times of output are a help, not evidence: a disk in trouble is found out by the journal.
+        if let Some(log_index) = &mut sub_run.log_index {
+            drop(log_index.append(index, at, sizes));
+        }
+    }
+
+    fn start(&mut self, start: Start) -> Result<Input, String> {
+        let Some(sub_run) = &self.sub_run else {
+            return Err("the sub-run's directory is not there".to_owned());
+        };
+        let plan = self.plan.value();
+        let name = ExecutionName::new(start.index, plan.experiment.executions(), start.step.as_str());
+        let no_variables = BTreeMap::new();
+        let manifest = plan.experiment.adapters.get(&start.adapter).map_or(&no_variables, |adapter| &adapter.env);
+        let max_log = self.plan.bounds().max_log.is.0;
+        let environment =
+            |start: &Start, artifacts: &Path| self.environment.of(manifest, &sub_run.id, start, artifacts);
+        match Execution::start(self.reaper, &sub_run.dir, &name, max_log, start, environment) {
+            Ok(execution) => Ok(self.execution.insert(execution).spawned()),
+            Err(StartError::Program(why)) => Ok(Input::NotStarted(why)),
+            Err(error @ (StartError::Store(_) | StartError::Log(_))) => Err(error.to_string()),
+        }
+    }
+
+    /// Runs the restore commands of the step that has just ended, all of them, also when one fails.
+    async fn restore(&mut self) -> Result<(), String> {
+        let (Some(execution), Some(sub_run)) = (&self.execution, &self.sub_run) else { return Ok(()) };
+        let plan = self.plan.value();
+        let Some(adapter) = plan.experiment.adapters.get(&execution.start.adapter) else { return Ok(()) };
+        let name =
+            ExecutionName::new(execution.start.index, plan.experiment.executions(), execution.start.step.as_str());
+        let log = sub_run.dir.stdout(&name).with_extension("restore.log");
+        let mut failed = vec![];
+        for command in &adapter.restore {
+            let program = locate(plan, &self.workspace, command);
+            let at = restore::At { folder: &execution.artifacts, environment: &execution.environment, log: &log };
+            if let Err(why) = restore::run(self.reaper, &program, &at).await {
+                failed.push(format!("restore command {} {why}", command.path));
+            }
+        }
+        if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+    }
+
+    /// Judges the execution that has ended. What it left that cannot be read concerns the record, once; then the step
+    /// is an error.
+    fn judge(&mut self, ending: Ending) -> Result<Judged, String> {
+        let Some(mut execution) = self.execution.take() else {
+            return Ok(Judged::never_ran(Verdict::Error, "nothing is known of it".to_owned()));
+        };
+        match self.judge_execution(&mut execution, ending) {
+            Err(why) if self.record_error.is_some() => Ok(Judged::never_ran(Verdict::Error, why)),
+            Err(why) => {
+                self.execution = Some(execution);
+                Err(why)
+            }
+            judged => judged,
+        }
+    }
+
+    fn judge_execution(&mut self, execution: &mut Execution<'_>, ending: Ending) -> Result<Judged, String> {
+        let before = execution.logs.sizes();
+        let finished = execution.logs.finish(&self.syncer);
+        let sizes = execution.logs.sizes();
+        if sizes != before {
+            self.index_logs(execution.start.index, sizes);
+        }
+        if self.record_error.is_none() {
+            finished.map_err(|error| error.to_string())?;
+        }
+        let plan = self.plan.value();
+        let adapter = plan.experiment.adapters.get(&execution.start.adapter).ok_or("the adapter is gone")?;
+        let rules = &adapter.judgement;
+        let (stdout, stderr) = (execution.logs.stdout(), execution.logs.stderr());
+        let mut seen = Seen { ending, ..Seen::default() };
+        if let Some(exit) = execution.exit() {
+            seen.exit_code = exit.status.code();
+            seen.signal = std::os::unix::process::ExitStatusExt::signal(&exit.status);
+        }
+        if let Some(patterns) = self.patterns.get(&execution.start.adapter) {
+            let look = |log: &Log, patterns: &Patterns| {
+                let size = log.size().map_err(|error| error.to_string())?;
+                patterns.search(log.file(), size).map_err(|error| format!("{}: {error}", log.path().display()))
+            };
+            seen.stdout = look(stdout, &patterns.stdout)?;
+            seen.stderr = look(stderr, &patterns.stderr)?;
+        }
+        for metric in &rules.metrics {
+            if let MetricSource::File { file, pointer } = &metric.source {
+                seen.files.insert(metric.name.clone(), leavings::number(&execution.artifacts, file, pointer));
+            }
+        }
+        let outcome = judge(rules, &execution.start.params, &seen);
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Ok(Judged {
+            verdict: outcome.verdict,
+            effects: outcome.effects,
+            reason: outcome.reason,
+            exit_code: seen.exit_code,
+            signal: seen.signal,
+            sizes,
+            usage: execution.exit().map(|exit| (millis(exit.user), millis(exit.system), exit.max_rss_kb)),
+            metrics: outcome.metrics,
+            evidence: outcome.evidence,
+            // A folder that cannot be read has nothing to show.
+            artifacts: leavings::files(&execution.artifacts).unwrap_or_default(),
+            error: outcome.error,
+        })
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn said(error: StoreError) -> String {
+    error.to_string()
+}
