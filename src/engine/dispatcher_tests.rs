@@ -84,7 +84,7 @@ impl Bench {
     }
 
     /// Everything else goes well: answers all questions until the run is over.
-    fn to_the_end(&mut self, mut last: String) -> String {
+    fn finish_from(&mut self, mut last: String) -> String {
         for _ in 0..1000 {
             last = match last.rsplit(' ').next().unwrap_or_default() {
                 "apply" => self.hear(Input::Applied(Ok(()))),
@@ -137,7 +137,7 @@ fn short(effect: &Effect) -> String {
 fn a_whole_run_is_recorded_before_it_is_done() {
     let mut bench = plain(1);
     let first = bench.hear(Input::Begin);
-    assert_eq!(bench.to_the_end(first), "finish:0");
+    assert_eq!(bench.finish_from(first), "finish:0");
     insta::assert_snapshot!(bench.said, @r"
     +run_started +subrun_started sync open:0 +subrun_opened apply
     +started:a sync start:a
@@ -157,7 +157,7 @@ fn a_whole_run_is_recorded_before_it_is_done() {
 fn a_dry_run_starts_nothing() {
     let mut bench = bench(1, true, None, |_| {});
     let first = bench.hear(Input::Begin);
-    assert_eq!(bench.to_the_end(first), "finish:0");
+    assert_eq!(bench.finish_from(first), "finish:0");
     insta::assert_snapshot!(bench.said, @r"
     +run_started +subrun_started sync open:0 +subrun_opened apply
     +started:a +finished:a:skipped +started:b +finished:b:skipped release
@@ -174,7 +174,7 @@ fn one_interrupt_terminates_and_the_second_kills() {
     assert_eq!(bench.hear(Input::Interrupt), "");
     let last = bench.ends(Verdict::Aborted);
     assert_eq!(last, "+finished:a:aborted release");
-    assert_eq!(bench.to_the_end(last), "finish:130");
+    assert_eq!(bench.finish_from(last), "finish:130");
     let state = bench.dispatcher.state();
     assert_eq!(state.status, RunStatus::Cancelled);
     assert_eq!(state.sub_runs[0].verdict, Some(Verdict::Aborted));
@@ -194,7 +194,7 @@ fn grace_and_then_a_kill_and_then_no_more_waiting() {
     bench.ms += u64::try_from(UNKILLABLE_AFTER.as_millis()).unwrap();
     assert_eq!(bench.hear(Input::Deadline), "abandon +cancelling:restore_failed judge");
     let last = bench.judged(Verdict::Error);
-    assert_eq!(bench.to_the_end(last), "finish:4");
+    assert_eq!(bench.finish_from(last), "finish:4");
 }
 
 #[test]
@@ -212,28 +212,28 @@ fn what_a_leader_leaves_is_ended_before_the_next_step() {
 /// Every way to be asked to stop, at each place of a run: what it does to a step in flight, and the exit code.
 #[test]
 fn reasons_and_codes() {
-    let check = |inputs: &[Input], effects: &str, code: &str| {
+    let check = |inputs: Vec<Input>, effects: &str, code: &str| {
         let mut bench = plain(2);
         bench.running();
         let said: Vec<String> = inputs.iter().map(|input| bench.hear(input.clone())).collect();
         assert_eq!(said.join(" | "), effects, "{inputs:?}");
         let last = bench.ends(Verdict::Pass);
-        assert_eq!(bench.to_the_end(last), code, "{inputs:?}");
+        assert_eq!(bench.finish_from(last), code, "{inputs:?}");
     };
     let (int, term, hup, usr) = (Input::Interrupt, Input::Terminate, Input::Hangup, Input::StopAfterStep);
-    check(&[usr.clone()], "+cancelling:stop_after_step", "finish:130");
-    check(&[hup.clone()], "TERM +cancelling:hangup", "finish:129");
-    check(&[term.clone()], "TERM +cancelling:terminate", "finish:143");
-    check(&[int.clone()], "TERM +cancelling:interrupt", "finish:130");
-    check(&[usr.clone(), usr.clone()], "+cancelling:stop_after_step | ", "finish:130");
-    check(&[usr.clone(), term.clone()], "+cancelling:stop_after_step | TERM +cancelling:terminate", "finish:143");
-    check(&[term.clone(), hup.clone()], "TERM +cancelling:terminate | ", "finish:143");
-    check(&[hup, term.clone()], "TERM +cancelling:hangup | +cancelling:terminate", "finish:143");
-    check(&[term.clone(), usr], "TERM +cancelling:terminate | ", "finish:143");
-    check(&[term, int.clone()], "TERM +cancelling:terminate | +cancelling:interrupt", "finish:130");
-    check(&[int.clone(), int], "TERM +cancelling:interrupt | KILL +cancelling:kill", "finish:130");
-    check(&[Input::RecordFailed("full".to_owned())], "TERM +cancelling:record_failed", "finish:4");
-    check(&[Input::LogFailed("no holes".to_owned())], "TERM", "finish:0");
+    check(vec![usr.clone()], "+cancelling:stop_after_step", "finish:130");
+    check(vec![hup.clone()], "TERM +cancelling:hangup", "finish:129");
+    check(vec![term.clone()], "TERM +cancelling:terminate", "finish:143");
+    check(vec![int.clone()], "TERM +cancelling:interrupt", "finish:130");
+    check(vec![usr.clone(), usr.clone()], "+cancelling:stop_after_step | ", "finish:130");
+    check(vec![usr.clone(), term.clone()], "+cancelling:stop_after_step | TERM +cancelling:terminate", "finish:143");
+    check(vec![term.clone(), hup.clone()], "TERM +cancelling:terminate | ", "finish:143");
+    check(vec![hup, term.clone()], "TERM +cancelling:hangup | +cancelling:terminate", "finish:143");
+    check(vec![term.clone(), usr], "TERM +cancelling:terminate | ", "finish:143");
+    check(vec![term, int.clone()], "TERM +cancelling:terminate | +cancelling:interrupt", "finish:130");
+    check(vec![int.clone(), int], "TERM +cancelling:interrupt | KILL +cancelling:kill", "finish:130");
+    check(vec![Input::RecordFailed("full".to_owned())], "TERM +cancelling:record_failed", "finish:4");
+    check(vec![Input::LogFailed("no holes".to_owned())], "TERM", "finish:0");
 }
 
 /// Any two signals, at any place of a run: it ends, the last word of the record is `run_finished`, nothing more starts.
@@ -278,7 +278,7 @@ fn signals_squared_at_every_place() {
                 5 => bench.hear(Input::TreeGone),
                 _ => last,
             };
-            let end = bench.to_the_end(last);
+            let end = bench.finish_from(last);
             let after = &bench.said[before..];
             assert!(end.starts_with("finish:1"), "{place} {first:?} {second:?}: {end}\n{after}");
             assert!(!after.contains("+started"), "{place}: {after}");
@@ -305,7 +305,7 @@ fn an_input_out_of_place_changes_nothing() {
         assert_eq!(bench.hear(input), "");
     }
     let last = bench.ends(Verdict::Pass);
-    assert_eq!(bench.to_the_end(last), "finish:0");
+    assert_eq!(bench.finish_from(last), "finish:0");
     assert_eq!(bench.hear(Input::Interrupt), "", "it is over");
 }
 
@@ -316,7 +316,7 @@ fn what_a_failure_leads_to() {
         bench.running();
         let last = bench.ends(verdict);
         assert_eq!(last, expected);
-        assert_eq!(bench.to_the_end(last), code);
+        assert_eq!(bench.finish_from(last), code);
         bench.dispatcher.state().sub_runs[0].verdict.unwrap()
     };
     let goes_on = "+finished:a:fail +started:b sync start:b";
@@ -417,7 +417,7 @@ fn a_failed_restore_stops_the_run() {
     let said = bench.hear(Input::Restored(Err("restore x ended with exit code 3".to_owned())));
     assert_eq!(said, "+cancelling:restore_failed judge");
     let last = bench.judged(Verdict::Error);
-    assert_eq!(bench.to_the_end(last), "finish:4");
+    assert_eq!(bench.finish_from(last), "finish:4");
 }
 
 #[test]
@@ -458,7 +458,7 @@ fn a_record_that_fails_ends_the_run_from_every_place() {
         if last.starts_with("TERM") {
             last = bench.hear(Input::LeaderEnded { left: 0 });
         }
-        assert_eq!(bench.to_the_end(last), "finish:4", "{place}\n{}", bench.said);
+        assert_eq!(bench.finish_from(last), "finish:4", "{place}\n{}", bench.said);
         if place > 1 && place < 9 {
             assert!(bench.said.contains("release"), "{place}\n{}", bench.said);
         }
@@ -472,7 +472,7 @@ fn a_step_that_cannot_start_is_an_error_and_the_sweep_goes_on() {
     bench.hear(Input::Applied(Ok(())));
     let last = bench.hear(Input::NotStarted("gone".to_owned()));
     assert_eq!(last, "+finished:a:error +started:b sync start:b");
-    assert_eq!(bench.to_the_end(last), "finish:4");
+    assert_eq!(bench.finish_from(last), "finish:4");
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn name(text: &str) -> Name {
 }
 
 fn number(text: &str) -> Option<Reference> {
-    Some(Reference::Number(Decimal::parse(text).unwrap()))
+    Decimal::parse(text).map(Reference::Number)
 }
 
 fn exit(code: i32) -> Seen {

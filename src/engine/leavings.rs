@@ -44,7 +44,9 @@ pub fn number(folder: &Path, file: &str, pointer: &str) -> Result<f64, String> {
     let text = read(folder, file).map_err(|error| format!("{file}: {error}"))?;
     let document: Value = match serde_json::from_str(&text) {
         Ok(document) => document,
-        Err(_) => serde_yaml::from_str_with_options(&text, yaml()).map_err(|_| format!("{file} is neither JSON nor YAML"))?,
+        Err(_) => {
+            serde_yaml::from_str_with_options(&text, yaml()).map_err(|_| format!("{file} is neither JSON nor YAML"))?
+        }
     };
     let value = document.pointer(pointer).ok_or_else(|| format!("{file} has nothing at {pointer}"))?;
     let number = match value {

@@ -446,3 +446,7 @@ impl<'r> Runner<'r> {
 fn said(error: StoreError) -> String {
     error.to_string()
 }
+
+#[cfg(test)]
+#[path = "runner_tests.rs"]
+mod tests;

@@ -102,9 +102,6 @@ pub fn experiment(
             assert!(points.push(&[frequency, voltage]));
         }
     }
-    fn bound<T>(is: T) -> Bound<T> {
-        Bound { from: vec![], is }
-    }
     let rails = BTreeMap::from([
         (RailField::Frequency, bound(Interval { min: 800_000, max: 4_200_000 })),
         (RailField::Voltage, bound(Interval { min: 700_000, max: 1_100_000 })),
@@ -139,6 +136,10 @@ pub fn experiment(
         points,
         offsets: Table::default(),
     }
+}
+
+fn bound<T>(is: T) -> Bound<T> {
+    Bound { from: vec![], is }
 }
 
 /// Freezes and admits it by its own bounds.
