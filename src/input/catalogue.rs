@@ -402,7 +402,7 @@ mod tests {
          --> flows/bad.yml:2:8
           |
         2 | steps: []
-          |        ^
+          |        ^^
 
         error: not a regular file but a FIFO
         --> flows/fifo.yaml

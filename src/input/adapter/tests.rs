@@ -88,7 +88,7 @@ fn parameters_that_make_no_sense() {
      --> adapters/a.yaml:5:6
       |
     5 |   b: { type: int }
-      |      ^
+      |      ^^^^^^^^^^^^^
       |
       = help: `flag` takes text, or `null`
 
@@ -96,7 +96,7 @@ fn parameters_that_make_no_sense() {
      --> adapters/a.yaml:6:6
       |
     6 |   c: { type: voltage, flag: --c }
-      |      ^
+      |      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
       = help: write `unit: mV`
 
@@ -104,7 +104,7 @@ fn parameters_that_make_no_sense() {
      --> adapters/a.yaml:7:6
       |
     7 |   d: { type: choice, flag: --d }
-      |      ^
+      |      ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
     error: `unit` is for durations, voltages and frequencies only
      --> adapters/a.yaml:8:30
@@ -279,7 +279,7 @@ fn judgement_that_makes_no_sense() {
      --> adapters/a.yaml:4:19
       |
     4 | effects: { sdc: [ {} ], crash: [], ce: [ { stdout_matches: '(' } ] }
-      |                   ^
+      |                   ^^
 
     error: unknown key `crash` in `effects`
      --> adapters/a.yaml:4:25
@@ -305,7 +305,7 @@ fn judgement_that_makes_no_sense() {
      --> adapters/a.yaml:8:5
       |
     8 |   - {}
-      |     ^
+      |     ^^
       |
       = help: write exactly one of `stdout_matches`, `stderr_matches`, `stdout_absent`, `stderr_absent`, `min_duration`, `metric`
 
@@ -313,7 +313,7 @@ fn judgement_that_makes_no_sense() {
      --> adapters/a.yaml:9:5
       |
     9 |   - { min_duration: 5, metric: rounds }
-      |     ^
+      |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
       = help: write exactly one of `stdout_matches`, `stderr_matches`, `stdout_absent`, `stderr_absent`, `min_duration`, `metric`
 
@@ -351,7 +351,7 @@ fn judgement_that_makes_no_sense() {
       --> adapters/a.yaml:15:5
        |
     15 |   - { name: rounds, stdout_regex: '([0-9]+)', file: x }
-       |     ^
+       |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
        |
        = help: write one of `stdout_regex`, `stderr_regex`, or `file` with `pointer`
 
@@ -387,7 +387,7 @@ fn judgement_that_makes_no_sense() {
       --> adapters/a.yaml:20:5
        |
     20 |   - { name: i, stderr_regex: '(x)', min: { param: z } }
-       |     ^
+       |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
        |
       ::: adapters/a.yaml:19:13
        |
@@ -502,7 +502,7 @@ fn controllers() {
      --> adapters/a.yaml:4:8
       |
     4 | rails: []
-      |        ^
+      |        ^^
 
     error: `{volts}` holds an unknown placeholder
      --> adapters/a.yaml:5:14

@@ -353,7 +353,7 @@ fn parameters_are_checked_by_the_manifest() {
      --> flows/f.yaml:5:85
       |
     5 |     params: { label: "a\nb", iterations: 20_000, ratio: 1e3, vaux: 1e400V, pattern: [a] }
-      |                                                                                     ^ this is a list
+      |                                                                                     ^^^ this is a list
     "#
     );
     insta::assert_snapshot!(step("    params: { label: \"a\\0b\" }\n"), @r#"
@@ -404,7 +404,7 @@ fn sweeps_are_checked_without_being_made() {
      --> flows/f.yaml:8:14
       |
     8 |       label: { from: a, to: b, step: c }
-      |              ^
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
       = help: write a list
 
@@ -448,7 +448,7 @@ fn sweeps_are_checked_without_being_made() {
      --> flows/f.yaml:7:19
       |
     7 |       iterations: { from: 1, to: 1000000000000, step: 1 }
-      |                   ^ allowed: 1 to 100000
+      |                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ allowed: 1 to 100000
       |
      ::: x.yaml:4:3
       |
@@ -459,7 +459,7 @@ fn sweeps_are_checked_without_being_made() {
      --> flows/f.yaml:8:13
       |
     8 |       vaux: { from: 1V, to: 2V, step: 1500uV }
-      |             ^
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
      ::: x.yaml:9:3
       |
@@ -472,13 +472,13 @@ fn sweeps_are_checked_without_being_made() {
      --> flows/f.yaml:9:14
       |
     9 |       ratio: []
-      |              ^
+      |              ^^
 
     error: `pattern` is no number: there is no range of it
       --> flows/f.yaml:10:16
        |
     10 |       pattern: { from: 1, upto: 2 }
-       |                ^
+       |                ^^^^^^^^^^^^^^^^^^^^
        |
        = help: write a list
     "
@@ -501,7 +501,7 @@ fn what_is_no_flow() {
      --> flows/f.yaml:2:8
       |
     2 | steps: []
-      |        ^
+      |        ^^
     ");
     insta::assert_snapshot!(check("- name: f\n"), @r"
     error: the flow takes a map of `name`, `description`, `steps`
@@ -536,19 +536,19 @@ fn what_is_no_flow() {
     ");
     insta::assert_snapshot!(check("name: f\n---\nname: g\n"), @r"
     error: more than one document in the file
-     --> flows/f.yaml:3:1
+     --> flows/f.yaml:2:1
       |
-    3 | name: g
-      | ^
+    2 | ---
+      | ^^^
       |
       = help: keep one document a file: remove the `---` or move what follows it to a file of its own
     ");
     insta::assert_snapshot!(check("name: f\nsteps: !now []\n"), @r"
     error: unknown tag `!now`
-     --> flows/f.yaml:2:13
+     --> flows/f.yaml:2:8
       |
     2 | steps: !now []
-      |             ^
+      |        ^
       |
       = help: remove the tag: types follow from the keys
     ");

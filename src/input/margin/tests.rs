@@ -149,7 +149,7 @@ fn sweeps_that_never_arrive() {
      --> margins/m.yaml:4:19
       |
     4 |   mem: { voltage: { from: 1V, to: 2V } }
-      |                   ^
+      |                   ^^^^^^^^^^^^^^^^^^^^
       |
       = help: `step` takes a value
 
@@ -157,7 +157,7 @@ fn sweeps_that_never_arrive() {
      --> margins/m.yaml:5:19
       |
     5 |   soc: { voltage: [] }
-      |                   ^
+      |                   ^^
 
     error: `1000mV` stands twice in this list
      --> margins/m.yaml:6:23
@@ -204,7 +204,7 @@ fn axes_stop_lines_and_jitter_name_what_is_there() {
      --> margins/m.yaml:2:7
       |
     2 | axes: [core.volts, core.frequency, core.frequency]
-      |       ^
+      |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
       = help: name every swept field once, the slowest first, or leave `axes` out
 
@@ -289,7 +289,7 @@ fn pairs_and_recipes_that_are_none() {
      --> margins/m.yaml:2:20
       |
     2 | default: { core: [ { voltage: 1V }, { voltage: 1V, frequency: 1GHz }, { voltage: 1000mV, frequency: 1GHz } ] }
-      |                    ^
+      |                    ^^^^^^^^^^^^^^^
       |
       = help: `frequency` takes a frequency with its unit, as in `3.2GHz`
 
@@ -297,7 +297,7 @@ fn pairs_and_recipes_that_are_none() {
      --> margins/m.yaml:2:71
       |
     2 | default: { core: [ { voltage: 1V }, { voltage: 1V, frequency: 1GHz }, { voltage: 1000mV, frequency: 1GHz } ] }
-      |                                                                       ^
+      |                                                                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
      ::: margins/m.yaml:2:48
       |
@@ -331,7 +331,7 @@ fn pairs_and_recipes_that_are_none() {
      --> margins/m.yaml:5:33
       |
     5 |   - { name: a, core: { voltage: [1V] } }
-      |                                 ^
+      |                                 ^^^^
       |
       = help: write a recipe for each point, or sweep under `default`
 
@@ -339,7 +339,7 @@ fn pairs_and_recipes_that_are_none() {
      --> margins/m.yaml:6:5
       |
     6 |   - { core: {} }
-      |     ^
+      |     ^^^^^^^^^^^^
 
     error: rail `core` has neither voltage nor frequency
      --> margins/m.yaml:6:7
@@ -351,7 +351,7 @@ fn pairs_and_recipes_that_are_none() {
      --> margins/m.yaml:7:5
       |
     7 |   - { name: b }
-      |     ^
+      |     ^^^^^^^^^^^
       |
       = help: write `RAIL: { voltage: … }`
     "

@@ -47,7 +47,7 @@ fn a_bound_never_disappears_silently() {
      --> policy/safety.yaml:3:20
       |
     3 |   core: { voltage: { min: 700mV, mxa: 1V } }
-      |                    ^
+      |                    ^^^^^^^^^^^^^^^^^^^^^^^
       |
       = help: `max` takes a voltage with its unit, as in `850mV`
 
