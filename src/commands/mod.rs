@@ -7,6 +7,7 @@ pub mod plan;
 pub mod proposal;
 pub mod record;
 pub mod rerun;
+pub mod run;
 pub mod runs;
 pub mod stored;
 pub mod violations;
