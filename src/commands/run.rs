@@ -104,7 +104,8 @@ pub fn run(
 
 fn ended(finish: runner::Finish, dir: &RunDir, late: Option<String>) -> Ended {
     let record_error = finish.record_error.or(late);
-    let lost = record_error.is_some() && matches!(finish.exit_code, exit::PASS | exit::FAIL | exit::NOTHING | exit::INCONCLUSIVE);
+    let lost = record_error.is_some()
+        && matches!(finish.exit_code, exit::PASS | exit::FAIL | exit::NOTHING | exit::INCONCLUSIVE);
     let exit_code = if lost { exit::RIG } else { finish.exit_code };
     Ended { state: finish.state, dir: dir.root().to_owned(), exit_code, record_error }
 }

@@ -64,9 +64,9 @@ pub struct SubRunState {
     pub effects: Effects,
     /// Why it or part of it was not measured.
     pub reason: Option<Arc<str>>,
-    /// A step was the unit's failure, whatever the verdict.
+    /// A combination was the unit's failure after its pass rule, whatever the sub-run's verdict.
     pub unit_failed: bool,
-    /// A step was the rig's failure.
+    /// A combination was the rig's failure.
     pub rig_failed: bool,
     /// Repetitions disagree.
     pub flaky: Option<Flaky>,
@@ -146,7 +146,12 @@ impl RunState {
             }
             RunEvent::StepFinished(event) => self.step_finished(event),
             RunEvent::SubrunClosed(event) => {
-                if let Some(sub_run) = self.current_mut() {
+                if let Some(sub_run) = self.current.and_then(|current| self.sub_runs.get_mut(current as usize)) {
+                    // Combinations cut short are weighed by what there is of them.
+                    let gravest: Vec<Verdict> = sub_run.tallies(&self.plan).map(|child| child.verdict).collect();
+                    for verdict in gravest {
+                        sub_run.weigh(verdict);
+                    }
                     sub_run.close(at, event.verdict, event.reason.as_deref());
                 }
             }
@@ -194,8 +199,6 @@ impl RunState {
     fn step_finished(&mut self, event: &StepFinished) {
         let Some(sub_run) = self.current.and_then(|c| self.sub_runs.get_mut(c as usize)) else { return };
         sub_run.effects.extend(event.effects.iter().copied());
-        sub_run.unit_failed |= event.verdict.is_unit_failure();
-        sub_run.rig_failed |= event.verdict == Verdict::Error;
         let Some(execution) = sub_run.execution_mut(event.index) else { return };
         execution.finished = Some(Box::new(event.clone()));
         if event.verdict > Verdict::Skipped {
@@ -203,11 +206,14 @@ impl RunState {
             let unapplied = self.swept.iter().any(nobody);
             sub_run.unapplied |= unapplied;
         }
-        let flaky = self.combination_tally(event.index).and_then(|t| t.flaky);
-        if let (Some(flaky), Some(sub_run)) = (flaky, self.current_mut()) {
-            // The least certain combination speaks for the sub-run.
-            let before = sub_run.flaky.filter(|b| b.pass * flaky.of <= flaky.pass * b.of);
-            sub_run.flaky = before.or(Some(flaky));
+        let tally = self.combination_tally(event.index);
+        if let (Some(tally), Some(sub_run)) = (tally, self.current_mut()) {
+            sub_run.weigh(tally.verdict);
+            if let Some(flaky) = tally.flaky {
+                // The least certain combination speaks for the sub-run.
+                let before = sub_run.flaky.filter(|b| b.pass * flaky.of <= flaky.pass * b.of);
+                sub_run.flaky = before.or(Some(flaky));
+            }
         }
     }
 
@@ -276,6 +282,11 @@ impl SubRunState {
         self.ended_at = Some(at);
         self.verdict = Some(verdict);
         self.reason = reason.map(Into::into);
+        self.weigh(verdict);
+    }
+
+    /// A verdict after its pass rule: one that a rule forgives is no failure.
+    fn weigh(&mut self, verdict: Verdict) {
         self.unit_failed |= verdict.is_unit_failure();
         self.rig_failed |= verdict == Verdict::Error;
     }

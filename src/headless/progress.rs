@@ -213,10 +213,11 @@ pub fn clock(millis: u64) -> String {
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// `0.05s`, `11.2s`, `1h02m`.
+/// `50ms`, `1.25s`, `11.2s`, `1h02m`.
 pub fn seconds(millis: u64) -> String {
     match millis {
-        0..10_000 => format!("{}.{:02}s", millis / 1000, millis % 1000 / 10),
+        0..1_000 => format!("{millis}ms"),
+        1_000..10_000 => format!("{}.{:02}s", millis / 1000, millis % 1000 / 10),
         10_000..600_000 => format!("{}.{}s", millis / 1000, millis % 1000 / 100),
         600_000..3_600_000 => format!("{}m{:02}s", millis / 60_000, millis / 1000 % 60),
         _ => format!("{}h{:02}m", millis / 3_600_000, millis / 60_000 % 60),
@@ -267,7 +268,8 @@ mod tests {
         let check = |millis: u64, short: &str, long: &str| {
             assert_eq!((seconds(millis).as_str(), clock(millis).as_str()), (short, long), "{millis}");
         };
-        check(50, "0.05s", "00:00:00");
+        check(50, "50ms", "00:00:00");
+        check(1_250, "1.25s", "00:00:01");
         check(11_250, "11.2s", "00:00:11");
         check(754_000, "12m34s", "00:12:34");
         check(3_725_000, "1h02m", "01:02:05");
