@@ -1,6 +1,8 @@
 //! What a step costs: 200 steps of `/bin/true` with all artifacts and every sync, against a bare spawn and wait of the
 //! same program in the same minute. Prints both and their ratio; judges nothing, since machines differ.
 
+#![expect(clippy::expect_used, reason = "a bench that cannot do its work stops")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-const STEPS: usize = 200;
+const STEPS: u32 = 200;
 const ROUNDS: usize = 7;
 
 fn main() {
@@ -42,7 +44,7 @@ fn floor() -> Duration {
         let status = Command::new("/bin/true").env_clear().stdin(Stdio::null()).status().expect("/bin/true runs");
         assert!(status.success());
     }
-    start.elapsed() / u32::try_from(STEPS).expect("small")
+    start.elapsed() / STEPS
 }
 
 /// A run of one sub-run with that many executions, per step, from the first start to the last end in its journal.
@@ -68,9 +70,9 @@ fn steps(workspace: &Path, round: usize) -> Duration {
     };
     let of = |name: &str| events.iter().filter(|e| e["event"] == name).map(at).collect::<Vec<_>>();
     let (started, finished) = (of("step_started"), of("step_finished"));
-    assert_eq!((started.len(), finished.len()), (STEPS, STEPS));
-    let span = finished[STEPS - 1] - started[0];
-    Duration::from_millis(u64::try_from(span).expect("time goes on")) / u32::try_from(STEPS).expect("small")
+    assert_eq!((started.len(), finished.len()), (STEPS as usize, STEPS as usize));
+    let span = finished[finished.len() - 1] - started[0];
+    Duration::from_millis(u64::try_from(span).expect("time goes on")) / STEPS
 }
 
 fn write_workspace(workspace: &Path) {
