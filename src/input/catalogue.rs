@@ -10,7 +10,7 @@ use super::doc::Doc;
 use super::problem::{Problems, near_or_all, quote, whole_file};
 use super::source::{Source, Sources};
 use super::yaml::{self, Kind, Node};
-use super::{flow, margin, policy};
+use super::{check, flow, margin, policy};
 use crate::domain::flow::Flow;
 use crate::domain::margin::MarginProfile;
 use crate::domain::name::Name;
@@ -74,18 +74,37 @@ fn name_of(doc: &Doc<'_>, root: &Node<'_>) -> Option<(String, Place)> {
 }
 
 impl<T> Entry<T> {
-    /// Reads one file.
-    pub fn read(path: &Path, shown: &str, read: impl FnOnce(&Doc<'_>, &Node<'_>) -> Option<T>) -> Self {
-        let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        let mut entry = Self {
+    fn empty(path: &Path, shown: &str) -> Self {
+        Self {
             path: path.to_owned(),
             file: shown.into(),
-            name: stem.clone(),
+            name: path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
             name_place: whole_file(shown),
             source: None,
             value: None,
             problems: Problems::default(),
-        };
+        }
+    }
+
+    fn refused(path: &Path, shown: &str, problem: Problem) -> Self {
+        Self { problems: problem.into(), ..Self::empty(path, shown) }
+    }
+
+    /// Adds what a check of the value finds; an error takes the value away.
+    fn check(&mut self, find: impl Fn(&T) -> Problems) {
+        if let Some(value) = &self.value {
+            let found = find(value);
+            if found.has_errors() {
+                self.value = None;
+            }
+            self.problems.extend(found);
+        }
+    }
+
+    /// Reads one file.
+    pub fn read(path: &Path, shown: &str, read: impl FnOnce(&Doc<'_>, &Node<'_>) -> Option<T>) -> Self {
+        let mut entry = Self::empty(path, shown);
+        let stem = entry.name.clone();
         match Source::read(path, shown) {
             Err(error) => entry.problems.push(Problem::error(whole_file(shown), error.to_string())),
             Ok(source) => {
@@ -136,8 +155,6 @@ pub struct Catalogue {
     pub manifests: Vec<Entry<Manifest>>,
     /// The sound manifests by name.
     pub adapters: Adapters,
-    /// Folders that could not be listed.
-    pub problems: Problems,
 }
 
 impl Catalogue {
@@ -157,6 +174,12 @@ impl Catalogue {
         one_policy(&mut catalogue.policies);
         catalogue.profiles = catalogue.folder("policy/profiles", policy::read_profile);
         same_names(&mut catalogue.profiles, "profiles");
+        for entry in &mut catalogue.policies {
+            entry.check(|policy| check::bounds(&policy.limits, &catalogue.adapters));
+        }
+        for entry in &mut catalogue.profiles {
+            entry.check(|profile| check::bounds(&profile.limits, &catalogue.adapters));
+        }
         catalogue
     }
 
@@ -164,9 +187,14 @@ impl Catalogue {
         let names = match yaml_files(&self.workspace.join(folder)) {
             Ok(names) => names,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return vec![],
+            // What the folder holds is unknown: an entry of its own carries that to whoever asks for it.
             Err(error) => {
-                self.problems.push(Problem::error(whole_file(folder), format!("cannot list the folder: {error}")));
-                return vec![];
+                let message = format!("cannot list the folder: {error}");
+                return vec![Entry::refused(
+                    &self.workspace.join(folder),
+                    folder,
+                    Problem::error(whole_file(folder), message),
+                )];
             }
         };
         let mut entries = vec![];
@@ -176,13 +204,9 @@ impl Catalogue {
             // A link could lead anywhere, and the report would show what stands there.
             let linked = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
             entries.push(if linked {
-                let mut entry = Entry::read(Path::new(""), &shown, |_, _| None);
-                entry.name = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                entry.path = path;
-                entry.problems = Problem::error(whole_file(&shown), "a symbolic link, not a file")
-                    .help("put the file itself into the workspace")
-                    .into();
-                entry
+                let problem = Problem::error(whole_file(&shown), "a symbolic link, not a file")
+                    .help("put the file itself into the workspace");
+                Entry::refused(&path, &shown, problem)
             } else {
                 Entry::read(&path, &shown, &read)
             });
@@ -269,7 +293,7 @@ impl Catalogue {
 
     /// What is wrong with any file, all of it.
     pub fn all_problems(&self) -> Problems {
-        let mut all = self.problems.clone();
+        let mut all = Problems::default();
         self.flows.iter().for_each(|e| all.extend(e.problems.clone()));
         self.margins.iter().for_each(|e| all.extend(e.problems.clone()));
         self.policies.iter().for_each(|e| all.extend(e.problems.clone()));

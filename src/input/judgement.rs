@@ -334,11 +334,11 @@ fn source(doc: &Doc<'_>, fields: &Fields<'_, '_>) -> Option<MetricSource> {
     Some(MetricSource::File { file: file.value, pointer: pointer.value })
 }
 
-/// A regular expression that compiles and has at least `groups` groups. `^` and `$` are meant per line.
+/// A regular expression that compiles, as the engine will compile it, and has at least `groups` groups.
 fn pattern(doc: &Doc<'_>, fields: &Fields<'_, '_>, key: &str, groups: usize) -> Option<String> {
     let text = fields.text(key)?;
     let span = fields.node(key).map(|node: &Node<'_>| node.span)?;
-    match regex::RegexBuilder::new(&text.value).multi_line(true).build() {
+    match regex::RegexBuilder::new(&text.value).multi_line(true).crlf(true).build() {
         Ok(compiled) if compiled.captures_len() <= groups => {
             doc.push(
                 doc.error(span, format!("`{key}` has no group: the value is what the first group holds"))

@@ -18,4 +18,6 @@ pub mod sweep;
 pub mod yaml;
 
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod testing;
