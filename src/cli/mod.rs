@@ -1,6 +1,44 @@
 //! Arguments in, one call into `commands`, exit code out. No logic.
 
+pub mod args;
+mod console;
+mod dispatch;
+mod face;
+mod history;
+mod start;
+mod surroundings;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::args::Arguments;
+use crate::cli::console::Console;
+
 /// Runs the program on the process's own arguments.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    install_bug_report();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            // Help goes to stdout and usage errors to stderr; neither minds that nobody reads.
+            drop(usage.print());
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(crate::domain::verdict::exit::USAGE));
+        }
+    };
+    let mut console = Console::new(&arguments.global);
+    let code = match dispatch::run(arguments, &mut console) {
+        Ok(code) => code,
+        Err(failure) => console.failure(&failure),
+    };
+    ExitCode::from(console.finish(code))
+}
+
+/// A panic is a bug: it is reported so that it can be sent on, and ends the program with a code that is not zero.
+fn install_bug_report() {
+    let hooks = color_eyre::config::HookBuilder::blank()
+        .panic_section("This is a bug in Road Runner. Please report it with the command line and the lines above.")
+        .display_env_section(false);
+    // It fails only when there is a hook already, which is as good.
+    drop(hooks.install());
 }

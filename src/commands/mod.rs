@@ -1,9 +1,13 @@
 //! What Road Runner can do, one file per use case. Never prints, never handles keys.
 
+pub mod adapters;
 pub mod context;
 pub mod executables;
 pub mod failure;
+pub mod inspect;
+pub mod margins;
 pub mod plan;
+pub mod policy;
 pub mod proposal;
 pub mod record;
 pub mod rerun;

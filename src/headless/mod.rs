@@ -1,4 +1,11 @@
 //! Lines for people and scripts over the events of a run. Never decides anything.
 
+pub mod confirm;
+pub mod explain;
+pub mod history;
+pub mod lists;
+pub mod output;
 pub mod plan;
+pub mod problems;
 pub mod progress;
+pub mod tables;

@@ -1,0 +1,457 @@
+//! What can be typed: commands, flags and their help. Says nothing of what they mean and reads no environment.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::domain::seed::Seed;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything passed; plan and dry run
+  1    the unit failed somewhere: fail, timeout, crashed
+  2    bad usage or invalid input
+  3    safety violation, or the limits were declined
+  4    the rig failed, or artifacts could not be written
+  5    nothing was judged: all skipped
+  6    inconclusive
+  129, 130, 143  ended by SIGHUP, by SIGINT or the operator, by SIGTERM";
+
+const ABOUT: &str = "\
+Sweeps voltage and frequency margins with real diagnostics, and leaves a record to trust.
+
+A workspace is a folder with flows/, margins/, policy/, adapters/ and diags/. Without a command, Road Runner says \
+what the workspace holds and what to do next.";
+
+const EXAMPLES: &str = "\
+Examples:
+  road_runner                                    what is here, and what next
+  road_runner plan --flow sample_flow --margin sample_margin
+  road_runner run --flow sample_flow --margin sample_margin --unit SN123456
+  road_runner runs show latest
+
+Environment:
+  ROAD_RUNNER_WORKSPACE   the workspace, where --workspace is not given
+  ROAD_RUNNER_RUNS        the runs folder, where --runs-dir is not given
+  NO_COLOR                no colours, unless --color always
+  ROAD_RUNNER_HOST_LOCK   the lock that keeps two runs on one host apart
+  ROAD_RUNNER_SYSFS, ROAD_RUNNER_PROCFS   folders in place of /sys and /proc, for tests";
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "road_runner",
+    version,
+    about = "Sweeps voltage and frequency margins with real diagnostics",
+    long_about = ABOUT,
+    after_help = EXIT_CODES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    infer_long_args = false
+)]
+pub struct Arguments {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do; nothing: say what is here.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The workspace [default: the nearest folder upward with flows/ and adapters/]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub workspace: Option<PathBuf>,
+    /// Where runs are kept [default: runs/ in the workspace]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub runs_dir: Option<PathBuf>,
+    /// Print lines; never open the full-screen application
+    #[arg(long, global = true)]
+    pub no_tui: bool,
+    /// Text for people, or JSON for programs
+    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t = OutputForm::Human)]
+    pub output: OutputForm,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
+    pub color: ColorWhen,
+    /// Say only the results
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// For whom stdout is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OutputForm {
+    /// Text for people.
+    #[default]
+    Human,
+    /// JSON for programs.
+    Json,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Plan without running: every sub-run with its arguments, kept as a run that can be started later
+    #[command(after_help = "\
+Prints a line per sub-run and under it each step's arguments (-q: counts only), and stores the plan with copies of its \
+inputs in the runs folder. Nothing is executed.
+
+Example:
+  road_runner plan --flow flows/sample_flow.yaml --margin margins/sample_margin.yaml --seed 7
+
+Exit codes: 0 planned, 2 invalid input, 3 outside the policy (nothing is written), 4 could not be written")]
+    Plan {
+        /// What is planned.
+        #[command(flatten)]
+        choice: Choice,
+        /// The unit.
+        #[command(flatten)]
+        unit: Unit,
+        /// The seed.
+        #[command(flatten)]
+        seed: SeedChoice,
+    },
+    /// Plan, ask, run
+    #[command(after_help = format!("\
+Shows host, profile, bounds and headroom and asks before anything starts; with nobody to ask it refuses unless --yes \
+is given. With a point on a limit --yes also needs --unit. SIGINT stops now, twice kills; `runs stop` finishes the step.
+
+Examples:
+  road_runner run --flow sample_flow --margin sample_margin --unit SN123456
+  road_runner run --no-tui --yes --flow flows/vc707.yaml --margin margins/vc707.yaml
+  road_runner run --plan rr-20250101T010101Z-abc123
+
+{EXIT_CODES}"))]
+    Run {
+        /// What is run.
+        #[command(flatten)]
+        choice: ChoiceOrPlan,
+        /// The seed.
+        #[command(flatten)]
+        seed: SeedChoice,
+        /// How it starts.
+        #[command(flatten)]
+        start: Start,
+    },
+    /// Run the stored plan of an earlier run again
+    #[command(after_help = format!("\
+Shows first what has drifted since: host, kernel, microcode, policy, hashes of adapters and programs. The seeds are the \
+stored ones.
+
+Examples:
+  road_runner rerun latest --failed
+  road_runner rerun rr-20250101T010101Z-abc123 --subruns s03,s07
+
+{EXIT_CODES}"))]
+    Rerun {
+        /// `latest`, a unique prefix of a run id, or a prefix of a plan's digest
+        #[arg(value_name = "RUN_ID")]
+        run: String,
+        /// Only sub-runs that failed, timed out, were inconclusive or in error; not crashed ones
+        #[arg(long)]
+        failed: bool,
+        /// Only these sub-runs, by number
+        #[arg(long, value_name = "LIST", value_parser = sub_runs, conflicts_with = "failed")]
+        subruns: Option<String>,
+        /// How it starts.
+        #[command(flatten)]
+        start: Start,
+    },
+    /// Repeat the newest run that completed without rig errors
+    #[command(after_help = format!("\
+Prints id, unit, flow and margin of the run first, and which newer ones were passed over.
+
+Example:
+  road_runner rerun-last --passed --yes
+
+{EXIT_CODES}"))]
+    RerunLast {
+        /// The newest that passed (exit 0), not only completed
+        #[arg(long)]
+        passed: bool,
+        /// How it starts.
+        #[command(flatten)]
+        start: Start,
+    },
+    /// History and control of runs
+    #[command(subcommand)]
+    Runs(Runs),
+    /// List flows with their steps
+    #[command(after_help = "\
+Example:
+  road_runner list-flows --output json
+
+Exit codes: 0 all can be read, 2 a flow has errors (shown on stderr; the others are listed)")]
+    ListFlows,
+    /// Margin profiles
+    #[command(subcommand)]
+    Margins(Margins),
+    /// Diagnostics and their manifests
+    #[command(subcommand)]
+    Adapters(Adapters),
+    /// Safety policy and hardware profiles
+    #[command(subcommand)]
+    Policy(Policy),
+}
+
+/// History and control.
+#[derive(Debug, Subcommand)]
+pub enum Runs {
+    /// List runs, newest first
+    List,
+    /// Show one run: what it was, how each sub-run ended, why it ended
+    #[command(
+        after_help = "Example:\n  road_runner runs show latest\n\nExit codes: 0 shown, 2 no such run, 4 cannot be read"
+    )]
+    Show {
+        /// Which run.
+        #[command(flatten)]
+        run: RunChoice,
+    },
+    /// Print a run's events from its first, and go on while it is running
+    #[command(after_help = "\
+Example:
+  road_runner runs follow latest --output json
+
+Exit codes: the run's own; 4 when nobody runs it any more; 2 no such run")]
+    Follow {
+        /// Which run.
+        #[command(flatten)]
+        run: RunChoice,
+    },
+    /// Stop a running run: finish the step, then stop
+    #[command(after_help = "\
+The runner is the process that the run's lock names; it ends with 130 either way.
+
+Example:
+  road_runner runs stop latest --now
+
+Exit codes: 0 asked to stop, 2 no such run or not running, 4 could not be signalled")]
+    Stop {
+        /// Which run.
+        #[command(flatten)]
+        run: RunChoice,
+        /// Terminate the step that is running
+        #[arg(long)]
+        now: bool,
+    },
+}
+
+/// Margin profiles.
+#[derive(Debug, Subcommand)]
+pub enum Margins {
+    /// List margin profiles with their axes and points
+    List,
+    /// Check one margin profile: all its errors at once, then its values against the policy
+    #[command(after_help = "\
+Example:
+  road_runner margins validate --file margins/sample_margin.yaml
+
+Exit codes: 0 valid and within the policy for this host, 2 invalid, 3 outside the policy")]
+    Validate {
+        /// A path from the current folder, else from the workspace, else a name
+        #[arg(long, value_name = "FILE")]
+        file: String,
+    },
+}
+
+/// Diagnostics.
+#[derive(Debug, Subcommand)]
+pub enum Adapters {
+    /// List adapters with their program, proof and the flows that use them
+    List,
+    /// Check adapters: manifest, path rules, program, proof, rails and parameters against the policy
+    #[command(after_help = "\
+Nothing is started but dpkg, which is asked for the package of a program on PATH.
+
+Example:
+  road_runner adapters check stress_ng
+
+Exit codes: 0 all is well, 2 a check fails")]
+    Check {
+        /// Only this one
+        name: Option<String>,
+    },
+}
+
+/// Safety.
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// List the base policy and the hardware profiles
+    List,
+    /// Every profile with each rule's result on this host, and each bound in force with its file and line
+    #[command(after_help = "\
+Example:
+  road_runner policy explain
+
+Exit codes: 0 explained, 2 policy or profiles are invalid or contradict each other")]
+    Explain,
+}
+
+/// What is run, and where the margins are.
+#[derive(Debug, Clone, Args)]
+pub struct Choice {
+    /// The flow: a path from the current folder, else from the workspace, else a name
+    #[arg(long, value_name = "FLOW")]
+    pub flow: String,
+    /// The margin profile, found likewise
+    #[arg(long, value_name = "MARGIN")]
+    pub margin: String,
+}
+
+/// A flow with a margin, or a stored plan.
+#[derive(Debug, Clone, Args)]
+pub struct ChoiceOrPlan {
+    /// The flow: a path from the current folder, else from the workspace, else a name
+    #[arg(long, value_name = "FLOW", required_unless_present = "plan", requires = "margin")]
+    pub flow: Option<String>,
+    /// The margin profile, found likewise
+    #[arg(long, value_name = "MARGIN", required_unless_present = "plan", requires = "flow")]
+    pub margin: Option<String>,
+    /// The stored plan of a run, or a plan.json
+    #[arg(long, value_name = "RUN_ID|FILE", conflicts_with_all = ["flow", "margin", "seed"])]
+    pub plan: Option<String>,
+}
+
+/// The unit under test.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Unit {
+    /// The unit under test, any text to 128 bytes
+    #[arg(long, value_name = "SN", value_parser = unit)]
+    pub unit: Option<String>,
+}
+
+/// The seed of everything.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct SeedChoice {
+    /// The seed of everything, 1 to 2147483647 [default: the margin's, else drawn and recorded]
+    #[arg(long, value_name = "N", value_parser = seed)]
+    pub seed: Option<Seed>,
+}
+
+/// How a run starts.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Start {
+    /// The unit.
+    #[command(flatten)]
+    pub unit: Unit,
+    /// Do not ask; with a point on a limit this also needs --unit
+    #[arg(long)]
+    pub yes: bool,
+    /// Leave the artifacts of a run without starting anything
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Stop after so many failed sub-runs
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_fail: Option<u32>,
+    /// Run although another run is going on in this runs folder
+    #[arg(long)]
+    pub allow_concurrent: bool,
+}
+
+/// One run.
+#[derive(Debug, Clone, Args)]
+pub struct RunChoice {
+    /// `latest`, a unique prefix of a run id, or a prefix of a plan's digest
+    #[arg(value_name = "ID")]
+    pub id: String,
+}
+
+/// The longest text of a unit, in bytes.
+pub const UNIT_BYTES: usize = 128;
+
+fn unit(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("a unit is not empty".to_owned());
+    }
+    if text.len() > UNIT_BYTES {
+        return Err(format!("a unit is at most {UNIT_BYTES} bytes, this has {}", text.len()));
+    }
+    if text.chars().any(char::is_control) {
+        return Err("a unit has no control characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn seed(text: &str) -> Result<Seed, String> {
+    const LARGEST: Seed = i32::MAX.unsigned_abs();
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| digits && (1..=LARGEST).contains(number));
+    number.ok_or_else(|| format!("a seed is a whole number from 1 to {LARGEST}"))
+}
+
+fn sub_runs(text: &str) -> Result<String, String> {
+    let is_one = |name: &str| {
+        let digits = name.strip_prefix('s').unwrap_or(name);
+        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+    };
+    if text.split(',').all(is_one) { Ok(text.to_owned()) } else { Err("sub-runs are written s03,s07".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn check(line: &str, expected: &str) {
+        let said = match Arguments::try_parse_from(line.split(' ')) {
+            Ok(arguments) => format!("{:?}", arguments.command),
+            Err(error) => {
+                let text = error.to_string();
+                assert_eq!(error.exit_code(), 2, "{line}: {text}");
+                text.lines().next().unwrap_or_default().to_owned()
+            }
+        };
+        assert!(said.contains(expected), "{line}\n{said}");
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_can_be_typed() {
+        check("road_runner", "None");
+        check("road_runner plan --flow f --margin m --seed 7", "seed: Some(7)");
+        check("road_runner plan --flow f", "required arguments were not provided");
+        check("road_runner plan --flow f --margin m --seed 0", "invalid value '0' for '--seed <N>'");
+        check("road_runner plan --flow f --margin m --seed 2147483648", "invalid value '2147483648'");
+        check("road_runner run --plan x --unit u", "plan: Some(\"x\")");
+        check("road_runner run --plan x --flow f --margin m", "cannot be used with");
+        check("road_runner run --plan x --seed 3", "cannot be used with");
+        check("road_runner run", "required arguments were not provided");
+        check("road_runner run --flow f --margin m --max-fail 0", "invalid value '0'");
+        check("road_runner rerun x --subruns s03,7", "subruns: Some(\"s03,7\")");
+        check("road_runner rerun x --subruns s,7", "invalid value 's,7'");
+        check("road_runner rerun x --subruns +3", "invalid value '+3'");
+        check("road_runner rerun x --failed --subruns 1", "cannot be used with");
+        check("road_runner runs stop x --now", "now: true");
+        check("road_runner list-flows -q -v", "cannot be used with");
+        check("road_runner resume", "unrecognized subcommand 'resume'");
+        check("road_runner list-flows --theme x", "unexpected argument '--theme'");
+        check(&format!("road_runner plan --flow f --margin m --unit {}", "x".repeat(129)), "invalid value");
+        check("road_runner plan --flow f --margin m --unit a\tb", "invalid value");
+        check("road_runner plan --flow f --margin m --unit=", "invalid value ''");
+    }
+}
