@@ -171,16 +171,18 @@ impl<'r> Execution<'r> {
         }
     }
 
-    /// Once a second: what has grown goes to the disk, what came home and died is collected.
-    pub fn housekeeping(&mut self, syncer: &LogSyncer) {
+    /// Once a second: what has grown goes to the disk, what came home and died is collected. Returns whether it did.
+    pub fn housekeeping(&mut self, syncer: &LogSyncer) -> bool {
         let now = Instant::now();
-        if now >= self.next_sync {
+        let due = now >= self.next_sync;
+        if due {
             self.next_sync = now + SYNC_EVERY;
             self.logs.sync(syncer);
             if self.leader_end.is_none() {
                 drop(self.tree.collect_strays());
             }
         }
+        due
     }
 
     /// Asks what is left after the leader's end.

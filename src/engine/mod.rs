@@ -1,4 +1,12 @@
-//! Executes a plan: one process tree per step, limits, cancel ladder. Never prints, renders or reads YAML.
+//! Executes a plan: one process tree per step, limits, cancel ladder. Never prints, renders or reads documents.
+//!
+//! | what | where |
+//! |---|---|
+//! | decides: the run, one execution, lines not worth measuring | [`dispatcher`], [`in_flight`], [`stop_line`] |
+//! | the two alphabets between deciding and acting | [`effect`] |
+//! | acts: the loop, one execution, restore commands, signals, journals | [`runner`], [`execution`], [`restore`], [`signals`], [`recorder`] |
+//! | mechanics: start, own the tree, keep the logs | [`spawn`], [`environment`], [`process_tree`], [`process_scan`], [`logs`], [`logs_sync`], [`logs_trim`] |
+//! | judges: what was printed, what was left, the verdict | [`scan`], [`leavings`], [`judge`] |
 
 pub mod dispatcher;
 pub mod effect;

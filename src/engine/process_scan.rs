@@ -25,8 +25,11 @@ pub struct Process {
 impl Process {
     /// Reads one process. `None` when there is none of that id.
     pub fn read(pid: Pid) -> Option<Self> {
-        let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        parse_stat(&text)
+        let file = File::open(format!("/proc/{pid}/stat")).ok()?;
+        // One line, always shorter than this, made whole at the first read.
+        let mut text = [0; 2048];
+        let length = file.read_at(&mut text, 0).ok()?;
+        parse_stat(text.get(..length)?)
     }
 }
 
@@ -74,6 +77,12 @@ impl Children {
             open(main).and_then(|list| Ok(vec![list, open(own)?]))
         };
         Self { lists: lists.ok() }
+    }
+
+    /// As where the kernel has no such lists.
+    #[cfg(test)]
+    pub const fn without_lists() -> Self {
+        Self { lists: None }
     }
 
     /// Ids of all direct children, ended ones included. They cannot be recycled until this process collects them.

@@ -439,6 +439,24 @@ mod tests {
     }
 
     #[test]
+    fn without_lists_of_children_every_process_is_looked_at() {
+        alone("without_lists_of_children_every_process_is_looked_at", async || {
+            let bench = Bench::new();
+            let mut tree = bench.start("leave_hardened_grandchild.sh", &[]);
+            tree.leader_ended().await.unwrap();
+            let pids = |children: &Children| {
+                let found = children.descendants().unwrap();
+                let mut pids: Vec<i32> = found.iter().map(|p| p.pid.as_raw_nonzero().get()).collect();
+                pids.sort_unstable();
+                (pids, children.list().unwrap().len())
+            };
+            assert_eq!(pids(&Children::without_lists()), pids(&bench.reaper.children));
+            assert_eq!(pids(&bench.reaper.children).0.len(), 3, "leader, shell, sleep");
+            gone(&mut tree, Some(Signal::KILL)).await;
+        });
+    }
+
+    #[test]
     fn a_process_seen_and_replaced_is_not_held() {
         let own = Process::read(rustix::process::getpid()).unwrap();
         assert!(hold(&own).unwrap().is_some());

@@ -19,7 +19,7 @@ use crate::domain::run_state::{RunHeader, RunState};
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::Verdict;
 use crate::store::layout::{ExecutionName, RunDir, SubRunDir};
-use crate::store::{StoreError, atomic};
+use crate::store::{StoreError, atomic, space};
 
 use super::dispatcher::{Dispatcher, Orders};
 use super::effect::{Effect, Ending, Input, Judged, Now, Start};
@@ -32,11 +32,14 @@ use super::logs_sync::LogSyncer;
 use super::process_tree::Reaper;
 use super::recorder::Recorder;
 use super::restore;
-use super::scan::{Patterns, StreamPatterns};
+use super::scan::{Matches, Patterns, StreamPatterns};
 use super::signals::Signals;
 
 /// The run's summary is written again no sooner than this; with many sub-runs it is long.
 const SUMMARY_EVERY: Duration = Duration::from_secs(2);
+
+/// With less room than this, in bytes, the end of a step could not be recorded.
+const LEAST_FREE: u64 = 16 << 10;
 
 /// All that a run is started with. The run's directory stands, its lock is held, nothing of the plan has been started.
 #[derive(Debug)]
@@ -224,16 +227,33 @@ impl<'r> Runner<'r> {
                 signal = self.signals.next() => Saw::Input(signal, Instant::now()),
                 saw = execution.next(deadline) => saw,
             };
-            execution.housekeeping(&self.syncer);
+            let index = execution.start.index;
+            let second = execution.housekeeping(&self.syncer);
             match saw {
                 Saw::Input(input, instant) => return (input, self.at(instant)),
                 Saw::Grown(sizes) => {
-                    let index = execution.start.index;
                     self.index_logs(index, sizes);
                     return (Input::LogsGrew, self.now());
                 }
                 Saw::Nothing => {}
             }
+            if second
+                && self.record_error.is_none()
+                && let Some(why) = self.disk_trouble()
+            {
+                self.record_error = Some(why.clone());
+                return (Input::RecordFailed(why), self.now());
+            }
+        }
+    }
+
+    /// Whether the sub-run's directory is gone or its disk full: a step must not go on for hours that cannot be recorded.
+    fn disk_trouble(&self) -> Option<String> {
+        let folder = self.sub_run.as_ref()?.dir.root();
+        match space::at(folder) {
+            Ok(space) if space.free_bytes < LEAST_FREE => Some(format!("no room is left at {}", folder.display())),
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
         }
     }
 
@@ -412,6 +432,9 @@ impl<'r> Runner<'r> {
         }
         if let Some(patterns) = self.patterns.get(&execution.start.adapter) {
             let look = |log: &Log, patterns: &Patterns| {
+                if patterns.is_empty() || log.written() == 0 {
+                    return Ok(Matches::new());
+                }
                 let size = log.size().map_err(|error| error.to_string())?;
                 patterns.search(log.file(), size).map_err(|error| format!("{}: {error}", log.path().display()))
             };

@@ -14,6 +14,7 @@ use crate::engine::test_support::{adapter, admitted, alone, diag, experiment, na
 use crate::store::journal;
 use crate::store::layout::PreparedRun;
 use crate::store::run_id::RunId;
+use crate::store::test_disk::TinyDisk;
 
 const ID: &str = "rr-20250101T010101Z-abc123";
 
@@ -284,5 +285,26 @@ fn a_directory_that_goes_away_ends_the_run_with_4() {
         let names: Vec<&str> = journal::read(&dir.events()).unwrap().iter().map(|one| one.event.name()).collect();
         assert_eq!(names, ["run_started", "subrun_started", "cancelling", "subrun_finished", "run_finished"]);
         assert!(listener.try_iter().count() > names.len());
+    });
+}
+
+#[test]
+fn a_full_disk_ends_the_step_and_the_run_with_4() {
+    alone(&this("a_full_disk_ends_the_step_and_the_run_with_4"), || {
+        let Some(disk) = TinyDisk::mount() else { return };
+        let mut flow = Flow::default();
+        flow.add("fill_disk.sh", &[], |_, _| {});
+        let (job, _listener) = flow.job(disk.path());
+        let dir = job.dir.clone();
+        let finish = run(job).unwrap();
+        assert_eq!(finish.exit_code, 4);
+        let why = finish.record_error.unwrap();
+        assert!(why.starts_with("no room is left at "), "{why}");
+        // What was recorded before is whole; only the end may be missing.
+        let names =
+            |path: PathBuf| -> Vec<&str> { journal::read(&path).unwrap().iter().map(|one| one.event.name()).collect() };
+        assert_eq!(names(dir.events())[..2], ["run_started", "subrun_started"]);
+        let steps = names(dir.subrun(&format!("{ID}-s00")).unwrap().steps());
+        assert_eq!(steps[..3], ["subrun_opened", "step_started", "step_spawned"]);
     });
 }

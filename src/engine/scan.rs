@@ -72,10 +72,15 @@ impl Patterns {
         Ok(())
     }
 
-    /// Searches a log of `size` bytes. Without patterns it is not even read.
+    /// Whether there is nothing to look for.
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    /// Searches a log of `size` bytes.
     pub fn search(&self, log: &File, size: u64) -> io::Result<Matches> {
         let mut found = Matches::new();
-        if self.patterns.is_empty() || size == 0 {
+        if self.is_empty() || size == 0 {
             return Ok(found);
         }
         self.search_windows(log, size, WINDOW, OVERLAP, &mut found)?;
