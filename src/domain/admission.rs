@@ -1,14 +1,17 @@
 //! The one gate: nothing reaches the engine but an [`Admitted`] plan, and the same rules judge each step again before
 //! its spawn. A missing bound refuses.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use crate::domain::margin::{FieldKey, RailField};
 use crate::domain::name::Name;
-use crate::domain::param::ParamValue;
-use crate::domain::plan::{Argument, Experiment, Plan, PlannedStep};
+use crate::domain::param::{Binding, ParamValue};
+use crate::domain::plan::{Argument, BoundArgument, Experiment, Plan, PlannedStep, StepTemplate, is_everywhere};
 use crate::domain::policy::{Bounds, ParamKey};
 use crate::domain::units::Millis;
 
@@ -34,6 +37,17 @@ impl<T> Admitted<T> {
 /// One way in which a plan leaves the bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Violation {
+    /// The plan's tables do not fit each other, so what it would do cannot be told.
+    Unsound,
+    /// A stored offset is larger than the jitter that the plan declares.
+    Offset {
+        /// The jittered field.
+        field: FieldKey,
+        /// The offset in base units.
+        offset: i32,
+        /// The largest declared.
+        max: u64,
+    },
     /// A rail's value, with its jitter, leaves the interval.
     Rail {
         /// The field as the profile names it.
@@ -106,6 +120,16 @@ pub enum Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unsound => write!(f, "the plan does not fit together: a table is too short, or a step is missing"),
+            Self::Offset { field, offset, max } => {
+                let sign = if *offset < 0 { "-" } else { "" };
+                let shown = field.field.show(u64::from(offset.unsigned_abs()));
+                write!(
+                    f,
+                    "a stored offset of {sign}{shown} for {field} is more than its jitter of {}",
+                    field.field.show(*max)
+                )
+            }
             Self::Rail { field, value, jitter, min, max, points } => {
                 let show = |base: u64| field.field.show(base);
                 write!(f, "{field} = {}", show(*value))?;
@@ -139,6 +163,9 @@ impl fmt::Display for Violation {
 pub fn admit(plan: Arc<Plan>, bounds: &Bounds) -> Result<Admitted<Plan>, Vec<Violation>> {
     let mut violations = vec![];
     let experiment = &plan.experiment;
+    if !experiment.is_sound() {
+        return Err(vec![Violation::Unsound]);
+    }
     let count = u64::from(experiment.sub_runs());
     if count > bounds.max_subruns.is {
         violations.push(Violation::SubRuns { count: u128::from(count), max: bounds.max_subruns.is });
@@ -150,20 +177,78 @@ pub fn admit(plan: Arc<Plan>, bounds: &Bounds) -> Result<Admitted<Plan>, Vec<Vio
             violations.push(Violation::Timeout { step: step.name.clone(), timeout, max });
         }
         for combination in &step.combinations {
-            // The default of a bound parameter is used where the point has no such field: judged like any other value.
-            let mut values = combination.params.clone();
-            for argument in &combination.argv {
-                if let Argument::Bound(bound) = argument
-                    && let Some(default) = &bound.default
-                {
-                    values.insert(bound.param.clone(), default.clone());
-                }
+            params(&step.name, &step.adapter, &combination.params, &BTreeSet::new(), bounds, &mut violations);
+            for default in combination.argv.iter().filter_map(|a| default_in_use(a, step, &plan)) {
+                params(&step.name, &step.adapter, &default, &BTreeSet::new(), bounds, &mut violations);
             }
-            params(&step.name, &step.adapter, &values, &BTreeSet::new(), bounds, &mut violations);
         }
     }
-    violations.dedup();
+    bound_params(&plan, bounds, &mut violations);
+    let mut said = BTreeSet::new();
+    violations.retain(|violation| said.insert(violation.to_string()));
     if violations.is_empty() { Ok(Admitted { value: plan, bounds: Arc::new(bounds.clone()) }) } else { Err(violations) }
+}
+
+/// The default of a bound parameter where something leaves the binding without a value: judged like any other value.
+fn default_in_use(argument: &Argument, step: &StepTemplate, plan: &Plan) -> Option<BTreeMap<Name, ParamValue>> {
+    let Argument::Bound(bound) = argument else { return None };
+    let default = bound.default.clone()?;
+    let always_bound = match &bound.from {
+        Binding::Seed => true,
+        Binding::Unit => !plan.unit_text().is_empty(),
+        Binding::Margin { rail, field } => {
+            let own = FieldKey { adapter: Some(step.adapter.clone()), rail: rail.clone(), field: *field };
+            let common = FieldKey { adapter: None, ..own.clone() };
+            is_everywhere(&plan.experiment.fixed, &plan.experiment.axes, &[own, common])
+        }
+    };
+    (!always_bound).then(|| BTreeMap::from([(bound.param.clone(), default)]))
+}
+
+/// Where a policy bounds a parameter that takes its value from the point, the seed or the unit, every value that it
+/// will have. One violation a step and parameter is enough.
+fn bound_params(plan: &Plan, bounds: &Bounds, violations: &mut Vec<Violation>) {
+    let experiment = &plan.experiment;
+    let mut pending: Vec<(&StepTemplate, &BoundArgument, std::ops::Range<u32>)> = vec![];
+    let mut first = 0_u32;
+    for step in &experiment.steps {
+        for (position, combination) in step.combinations.iter().enumerate() {
+            let executions = first..first.saturating_add(step.repeat);
+            first = executions.end;
+            for argument in &combination.argv {
+                let Argument::Bound(bound) = argument else { continue };
+                let limited = keys(&step.adapter, &bound.param).iter().any(|key| bounds.params.contains_key(key));
+                // Only seeds differ from one combination and repetition to the next.
+                match bound.from {
+                    Binding::Seed if limited => pending.push((step, bound, executions.clone())),
+                    _ if limited && position == 0 => {
+                        pending.push((step, bound, executions.start..executions.start.saturating_add(1)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    for sub_run in (0..experiment.sub_runs()).map_while(|index| experiment.sub_run(index)) {
+        if pending.is_empty() {
+            return;
+        }
+        let mut found: Vec<(&Name, &Name)> = vec![];
+        for (step, bound, executions) in &pending {
+            let planned =
+                executions.clone().filter_map(|index| experiment.step(&sub_run, index, plan.unit_text())?.ok());
+            for value in planned.filter_map(|mut planned| planned.params.remove(&bound.param)) {
+                let before = violations.len();
+                let values = BTreeMap::from([(bound.param.clone(), value)]);
+                params(&step.name, &step.adapter, &values, &BTreeSet::from([&bound.param]), bounds, violations);
+                if violations.len() > before {
+                    found.push((&step.name, &bound.param));
+                    break;
+                }
+            }
+        }
+        pending.retain(|(step, bound, _)| !found.contains(&(&step.name, &bound.param)));
+    }
 }
 
 /// Judges one execution as it is about to be spawned: what it sees of its rails and what stands in its arguments.
@@ -229,9 +314,8 @@ fn offsets(experiment: &Experiment, violations: &mut Vec<Violation>) {
     for row in experiment.offsets.iter() {
         for (jitter, offset) in experiment.jitter.iter().zip(row) {
             if u64::from(offset.unsigned_abs()) > jitter.max {
-                let value = u64::from(offset.unsigned_abs());
-                let (field, min, max) = (jitter.field.clone(), 0, jitter.max);
-                violations.push(Violation::Rail { field, value, jitter: 0, min, max, points: 1 });
+                let field = jitter.field.clone();
+                violations.push(Violation::Offset { field, offset: *offset, max: jitter.max });
                 return;
             }
         }
@@ -254,6 +338,13 @@ fn field_value(key: &FieldKey, value: u64, jitter: u64, points: u64, bounds: &Bo
     }
 }
 
+/// The bounds that a parameter can have: that of its name, that of its name and adapter.
+fn keys(adapter: &Name, param: &Name) -> [ParamKey; 2] {
+    let of_any = ParamKey { adapter: None, param: param.clone() };
+    let of_one = ParamKey { adapter: Some(adapter.clone()), param: param.clone() };
+    [of_any, of_one]
+}
+
 /// Parameters against the bounds of their name and of their adapter. Those `bound` to the margin need none of their own.
 fn params(
     step: &Name,
@@ -264,10 +355,8 @@ fn params(
     violations: &mut Vec<Violation>,
 ) {
     for (param, value) in values {
-        let of_any = ParamKey { adapter: None, param: param.clone() };
-        let of_one = ParamKey { adapter: Some(adapter.clone()), param: param.clone() };
         let mut bounded = false;
-        for key in [of_any, of_one] {
+        for key in keys(adapter, param) {
             let Some(limit) = bounds.params.get(&key) else { continue };
             bounded = true;
             if !limit.is.contains(value) {

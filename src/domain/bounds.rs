@@ -1,5 +1,8 @@
 //! The bounds in force: which profiles apply to a host, and the intersection of base and profiles. Only ever tightens.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use crate::domain::host::{HostFacts, RuleOutcome};
@@ -59,7 +62,7 @@ pub fn in_force(base: &SafetyPolicy, profiles: &[&Profile]) -> Result<BoundsInFo
             param_places: sum.params.iter().map(|(key, (_, places))| (key.clone(), last(places))).collect(),
             policy: base.name.clone(),
             profiles: names,
-            bounds: sum.bounds(base, profiles),
+            bounds: sum.bounds(profiles),
         })
     } else {
         Err(sum.problems)
@@ -71,29 +74,34 @@ fn last(places: &[Place]) -> Place {
 }
 
 /// The intersection so far: each end with the place that set it.
-struct Sum {
+struct Sum<'b> {
+    base: &'b SafetyPolicy,
     rails: BTreeMap<(Name, RailField), (Placed<u64>, Placed<u64>)>,
     params: BTreeMap<ParamKey, (ParamBound, Vec<Place>)>,
     problems: Vec<Problem>,
 }
 
-impl Sum {
-    fn new(base: &SafetyPolicy) -> Self {
+impl<'b> Sum<'b> {
+    fn new(base: &'b SafetyPolicy) -> Self {
         let rails = base.limits.rails.iter().map(|(key, bound)| {
             let end = |value| Placed::new(value, bound.place.clone());
             (key.clone(), (end(bound.value.min), end(bound.value.max)))
         });
         let params = base.limits.params.iter().map(|(k, b)| (k.clone(), (b.value.clone(), vec![b.place.clone()])));
-        Self { rails: rails.collect(), params: params.collect(), problems: vec![] }
+        Self { base, rails: rails.collect(), params: params.collect(), problems: vec![] }
     }
 
     fn tighten(&mut self, limits: &Limits) {
         for ((rail, field), bound) in &limits.rails {
             let Some((low, high)) = self.rails.get_mut(&(rail.clone(), *field)) else {
                 self.problems.push(
-                    Problem::error(bound.place.clone(), format!("the base policy has no bound for {rail}.{field}"))
+                    Problem::error(bound.place.clone(), format!("{} has no bound for {rail}.{field}", self.base.file))
                         .label("bounded here only")
-                        .help("a profile can only tighten: write the outer bound into policy/safety.yaml as well"),
+                        .related(Place::start_of(self.base.file.clone()), "the base policy")
+                        .help(format!(
+                            "a profile can only tighten: write the outer bound into {} as well",
+                            self.base.file
+                        )),
                 );
                 continue;
             };
@@ -134,8 +142,8 @@ impl Sum {
         }
     }
 
-    fn bounds(&self, base: &SafetyPolicy, profiles: &[&Profile]) -> Bounds {
-        let documents = || std::iter::once(&base.limits).chain(profiles.iter().map(|p| &p.limits));
+    fn bounds(&self, profiles: &[&Profile]) -> Bounds {
+        let documents = || std::iter::once(&self.base.limits).chain(profiles.iter().map(|p| &p.limits));
         let mut rails: BTreeMap<Name, BTreeMap<RailField, Bound<Interval<u64>>>> = BTreeMap::new();
         for ((rail, field), (low, high)) in &self.rails {
             let mut from = vec![low.place.to_string()];

@@ -7,6 +7,8 @@ pub mod event;
 pub mod flow;
 pub mod headroom;
 pub mod host;
+#[cfg(test)]
+pub mod kit;
 pub mod margin;
 pub mod name;
 pub mod param;

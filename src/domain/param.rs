@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::margin::RailField;
 use crate::domain::name::Name;
-use crate::domain::units::{Kilohertz, Microvolts, Millis, Quantity as _};
+use crate::domain::units::{Kilohertz, Microvolts, Millis, Quantity};
 
 /// An exact decimal number, `mantissa / 10^scale`: what a `float` parameter is. There is no NaN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -259,6 +259,14 @@ fn in_unit(base: u64, factor: u64, decimals: u32) -> Option<String> {
     }
 }
 
+fn quantity<Q: Quantity>(value: Q, unit: Option<&str>, decimals: u32) -> Result<String, ArgumentError> {
+    let text = unit_factor::<Q>(unit).and_then(|factor| in_unit(value.base(), factor, decimals));
+    text.ok_or_else(|| {
+        let unit = unit.or(Q::UNITS.first().map(|u| u.0)).unwrap_or_default().to_owned();
+        ArgumentError::NotWhole { value: value.to_string(), unit, decimals }
+    })
+}
+
 /// The value as text of one argument, in `unit` with at most `decimals`. A `bool` has none: its flag stands or not.
 pub fn render(
     value: &ParamValue,
@@ -266,17 +274,10 @@ pub fn render(
     decimals: u32,
     allow_leading_dash: bool,
 ) -> Result<String, ArgumentError> {
-    let quantity = |base: u64, factor: Option<u64>| {
-        factor.and_then(|factor| in_unit(base, factor, decimals)).ok_or_else(|| ArgumentError::NotWhole {
-            value: value.to_string(),
-            unit: unit.unwrap_or("s").to_owned(),
-            decimals,
-        })
-    };
     let text = match value {
-        ParamValue::Duration(v) => quantity(v.base(), unit_factor::<Millis>(unit))?,
-        ParamValue::Voltage(v) => quantity(v.base(), unit_factor::<Microvolts>(unit))?,
-        ParamValue::Frequency(v) => quantity(v.base(), unit_factor::<Kilohertz>(unit))?,
+        ParamValue::Duration(v) => quantity(*v, unit, decimals)?,
+        ParamValue::Voltage(v) => quantity(*v, unit, decimals)?,
+        ParamValue::Frequency(v) => quantity(*v, unit, decimals)?,
         other => other.to_string(),
     };
     if text.contains(['\0', '\n']) {
@@ -289,7 +290,7 @@ pub fn render(
 }
 
 /// Base units in one `unit`, the kind's first unit when none is given; `None` for a unit of another kind.
-pub fn unit_factor<Q: crate::domain::units::Quantity>(unit: Option<&str>) -> Option<u64> {
+pub fn unit_factor<Q: Quantity>(unit: Option<&str>) -> Option<u64> {
     match unit {
         Some(unit) => Q::UNITS.iter().find(|(name, _)| *name == unit).map(|u| u.1),
         None => Q::UNITS.first().map(|u| u.1),

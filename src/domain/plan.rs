@@ -3,10 +3,13 @@
 //! What makes the experiment is in [`Experiment`], and the digest is over that alone; what only describes this host or
 //! this unit is beside it. A sub-run is a row of axis indices; [`Experiment::sub_run`] makes it whole when it is wanted.
 
+mod freeze;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::domain::adapter::Judgement;
 use crate::domain::event::{Applied, AppliedFields, applied_key};
@@ -238,6 +241,16 @@ impl Axis {
     }
 }
 
+/// Whether at every point at least one of `keys` has a value.
+pub fn is_everywhere(fixed: &BTreeMap<FieldKey, u64>, axes: &[Axis], keys: &[FieldKey]) -> bool {
+    let held = |axis: &Axis, position: usize| {
+        keys.iter()
+            .any(|key| axis.columns.get(key).and_then(|column| column.get(position)).is_some_and(Option::is_some))
+    };
+    keys.iter().any(|key| fixed.contains_key(key))
+        || axes.iter().any(|axis| !axis.is_empty() && (0..axis.len()).all(|position| held(axis, position)))
+}
+
 /// A sub-run made whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SubRun {
@@ -274,103 +287,7 @@ pub struct PlannedStep<'p> {
     pub applied: AppliedFields,
 }
 
-impl Plan {
-    /// Freezes an experiment.
-    pub fn freeze(
-        experiment: Experiment,
-        unit: Option<String>,
-        host: HostFacts,
-        found: BTreeMap<String, String>,
-    ) -> serde_json::Result<Self> {
-        let digest = experiment.digest()?;
-        Ok(Self { format_version: FORMAT_VERSION, digest, unit, host, found, experiment })
-    }
-
-    /// Whether the experiment is the one that the digest was made of.
-    pub fn is_intact(&self) -> bool {
-        self.experiment.digest().is_ok_and(|digest| digest == self.digest)
-    }
-
-    /// The first six hex digits, as in run ids.
-    pub fn short_digest(&self) -> &str {
-        self.digest.get(..6).unwrap_or(&self.digest)
-    }
-
-    /// The unit as arguments and environments show it.
-    pub fn unit_text(&self) -> &str {
-        self.unit.as_deref().unwrap_or("")
-    }
-}
-
 impl Experiment {
-    /// SHA-256, in hex, over the canonical JSON. The point tables are streamed, since they may hold a million rows.
-    pub fn digest(&self) -> serde_json::Result<String> {
-        const TABLES: [&str; 2] = ["offsets", "points"];
-        let mut head = self.without_tables();
-        let mut hash = HashWriter(Sha256::new());
-        let serde_json::Value::Object(map) = serde_json::to_value(&mut head)? else {
-            return Err(serde::ser::Error::custom("an experiment is an object"));
-        };
-        for (position, (key, value)) in map.iter().enumerate() {
-            hash.0.update(if position == 0 { "{" } else { "," });
-            serde_json::to_writer(&mut hash, key)?;
-            hash.0.update(":");
-            match TABLES.iter().position(|t| t == key) {
-                Some(0) => serde_json::to_writer(&mut hash, &self.offsets)?,
-                Some(_) => serde_json::to_writer(&mut hash, &self.points)?,
-                None => serde_json::to_writer(&mut hash, value)?,
-            }
-        }
-        hash.0.update("}");
-        Ok(hash.0.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-            hex.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-            hex.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-            hex
-        }))
-    }
-
-    /// Whether the tables fit the axes and the jitter, so that no point lacks a field it should have.
-    pub fn is_sound(&self) -> bool {
-        let even = |axis: &Axis| {
-            axis.columns.values().all(|c| c.len() == axis.len())
-                && (axis.labels.is_empty() || axis.labels.len() == axis.len())
-        };
-        let fits = |row: &[u32]| {
-            row.len() == self.axes.len() && self.axes.iter().zip(row).all(|(axis, at)| (*at as usize) < axis.len())
-        };
-        let steps_run = self.steps.iter().all(|s| s.repeat > 0 && self.adapters.contains_key(&s.adapter));
-        self.axes.iter().all(even)
-            && self.points.iter().all(fits)
-            && self.points.rows() > 0
-            && steps_run
-            && (self.jitter.is_empty()
-                || (self.offsets.rows() == self.points.rows() && self.offsets.width() == self.jitter.len()))
-    }
-
-    fn without_tables(&self) -> Self {
-        // Everything but the tables is small; cloning them to drop them would not be.
-        Self {
-            points: Table::default(),
-            offsets: Table::default(),
-            flow: self.flow.clone(),
-            margin: self.margin.clone(),
-            policy: self.policy.clone(),
-            profiles: self.profiles.clone(),
-            global_seed: self.global_seed,
-            bounds: self.bounds.clone(),
-            inputs: self.inputs.clone(),
-            adapters: self.adapters.clone(),
-            steps: self.steps.clone(),
-            settle_ms: self.settle_ms,
-            stop_line: self.stop_line.clone(),
-            order: self.order,
-            nominal: self.nominal.clone(),
-            fixed: self.fixed.clone(),
-            axes: self.axes.clone(),
-            jitter: self.jitter.clone(),
-        }
-    }
-
     /// How many sub-runs.
     pub fn sub_runs(&self) -> u32 {
         u32::try_from(self.points.rows()).unwrap_or(u32::MAX)
@@ -491,10 +408,15 @@ impl Experiment {
         applied
     }
 
-    /// The swept fields as `applied` names them: what a point is about.
-    pub fn swept_fields(&self) -> Vec<String> {
-        let mut keys: Vec<String> =
-            self.axes.iter().flat_map(|a| a.columns.keys()).map(|k| applied_key(&k.rail, k.field)).collect();
+    /// The swept fields that the steps of an adapter see, as `applied` names them: what a point is about.
+    pub fn swept_fields(&self, adapter: &Name) -> Vec<String> {
+        // A field that the adapter has fixed for itself is not swept for it, whatever the default does.
+        let sees = |key: &&FieldKey| match &key.adapter {
+            Some(own) => own == adapter,
+            None => !self.fixed.contains_key(&FieldKey { adapter: Some(adapter.clone()), ..(*key).clone() }),
+        };
+        let swept = self.axes.iter().flat_map(|a| a.columns.keys()).filter(sees);
+        let mut keys: Vec<String> = swept.map(|k| applied_key(&k.rail, k.field)).collect();
         keys.sort();
         keys.dedup();
         keys
@@ -527,17 +449,5 @@ impl BoundArgument {
     pub fn render(&self, value: &ParamValue) -> Result<Vec<String>, crate::domain::param::ArgumentError> {
         let text = crate::domain::param::render(value, self.unit.as_deref(), self.decimals, self.allow_leading_dash)?;
         Ok(ParamSpec::flagged(self.flag.as_deref(), text))
-    }
-}
-
-struct HashWriter(Sha256);
-
-impl std::io::Write for HashWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

@@ -1,17 +1,19 @@
 //! Flow x margin x adapters x seed become one experiment. Everything is counted before anything is made.
 
+mod arguments;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use crate::domain::adapter::Adapter;
 use crate::domain::admission::Violation;
 use crate::domain::flow::{Flow, FlowStep};
-use crate::domain::margin::{FieldKey, FieldSpec, MarginProfile, Order, RailShape, RailSpec};
+use crate::domain::margin::{FieldKey, FieldSpec, MarginProfile, Order, RailField, RailShape, RailSpec};
 use crate::domain::name::Name;
-use crate::domain::param::{Binding, ParamSpec, ParamValue};
 use crate::domain::place::Place;
 use crate::domain::plan::{
-    Argument, Axis, BoundArgument, Combination, Executable, Experiment, InputFile, PlannedAdapter, PlannedJitter,
-    PlannedStopLine, StepTemplate,
+    Axis, Executable, Experiment, InputFile, PlannedAdapter, PlannedJitter, PlannedStopLine, is_everywhere,
 };
 use crate::domain::policy::BoundsInForce;
 use crate::domain::problem::Problem;
@@ -71,8 +73,11 @@ pub fn plan(ingredients: &Ingredients<'_>) -> Result<Experiment, PlanError> {
         return Err(PlanError::TooMany(Box::new(Violation::Executions { count: executions, max: MAX_EXECUTIONS })));
     }
     let axes = space.axes();
-    let steps =
-        flow.steps.iter().filter_map(|step| template(step, ingredients, &space, &axes, &mut problems)).collect();
+    let steps = flow
+        .steps
+        .iter()
+        .filter_map(|step| arguments::template(step, ingredients, &space, &axes, &mut problems))
+        .collect();
     let stop_line = stop_line(margin, &axes, &mut problems);
     let jitter = jitters(margin, &space, &axes, &mut problems);
     let adapters = flow.steps.iter().filter_map(|step| planned_adapter(&step.adapter.value, ingredients)).collect();
@@ -103,10 +108,15 @@ pub fn plan(ingredients: &Ingredients<'_>) -> Result<Experiment, PlanError> {
     Ok(experiment)
 }
 
+/// Whether some step of the flow runs that adapter.
+fn uses(flow: &Flow, adapter: &Name) -> bool {
+    flow.steps.iter().any(|step| step.adapter.value == *adapter)
+}
+
 /// Executions of a step in each sub-run.
 fn executions(step: &FlowStep) -> u128 {
     let combinations = step.sweep.iter().map(|(_, s)| u128::from(s.len())).fold(1, u128::saturating_mul);
-    combinations.saturating_mul(u128::from(step.repeat))
+    combinations.saturating_mul(u128::from(step.repeat.max(1)))
 }
 
 /// The fields of a profile, as far as the flow's adapters see them: fixed ones, and axes not yet expanded.
@@ -122,26 +132,33 @@ struct SweptAxis<'m> {
 
 enum SweptValues<'m> {
     Field(FieldKey, &'m Sweep<i64>),
-    Pairs { rail: Name, adapter: Option<Name>, pairs: &'m [crate::domain::margin::Pair] },
-    Recipes(&'m [crate::domain::margin::Recipe]),
+    Pairs {
+        rail: Name,
+        adapter: Option<Name>,
+        pairs: &'m [crate::domain::margin::Pair],
+    },
+    /// The recipes, and which adapters' settings count.
+    Recipes(&'m [crate::domain::margin::Recipe], &'m Flow),
 }
 
 impl<'m> Space<'m> {
-    fn of(margin: &'m MarginProfile, flow: &Flow, problems: &mut Vec<Problem>) -> Self {
+    fn of(margin: &'m MarginProfile, flow: &'m Flow, problems: &mut Vec<Problem>) -> Self {
         let mut space = Self { fixed: BTreeMap::new(), swept: vec![] };
         for rail in &margin.default {
             space.add(None, rail);
         }
         for (adapter, rails) in &margin.adapters {
             // An adapter that the flow does not use multiplies nothing.
-            if flow.steps.iter().any(|s| s.adapter.value == adapter.value) {
+            if uses(flow, &adapter.value) {
                 for rail in rails {
                     space.add(Some(&adapter.value), rail);
                 }
             }
         }
         if !margin.recipes.is_empty() {
-            space.swept.push(SweptAxis { name: "recipe".to_owned(), values: SweptValues::Recipes(&margin.recipes) });
+            space
+                .swept
+                .push(SweptAxis { name: "recipe".to_owned(), values: SweptValues::Recipes(&margin.recipes, flow) });
         }
         space.arrange(margin, problems);
         space
@@ -181,9 +198,10 @@ impl<'m> Space<'m> {
                 self.swept.push(rest.remove(place));
             }
         }
-        if let (Some(missing), Some(first)) = (rest.first(), order.first()) {
+        if let Some(missing) = rest.first() {
+            let place = order.first().map_or_else(|| Place::start_of(margin.file.clone()), |first| first.place.clone());
             problems.push(
-                Problem::error(first.place.clone(), format!("`axes` does not name {}, which is swept", missing.name))
+                Problem::error(place, format!("`axes` does not name {}, which is swept", missing.name))
                     .help("name every swept axis once, slowest first, or leave `axes` out"),
             );
         }
@@ -197,19 +215,19 @@ impl<'m> Space<'m> {
         self.swept.iter().map(|axis| axis.values.axis(&axis.name)).collect()
     }
 
-    /// Every value that the steps of an adapter may see of one field: its own where it has one, else the default's.
-    fn values(&self, axes: &[Axis], adapter: &Name, binding: (&Name, crate::domain::margin::RailField)) -> Vec<u64> {
-        let key =
-            |adapter: Option<&Name>| FieldKey { adapter: adapter.cloned(), rail: binding.0.clone(), field: binding.1 };
-        let of = |key: &FieldKey| {
-            let swept = axes.iter().filter_map(|axis| axis.columns.get(key)).flatten().copied().flatten();
-            let mut values: Vec<u64> = self.fixed.get(key).copied().into_iter().chain(swept).collect();
-            values.sort_unstable();
-            values.dedup();
-            values
-        };
-        let mut values = of(&key(Some(adapter)));
-        values.extend(of(&key(None)));
+    /// The keys under which the steps of an adapter see one field: its own where it always has one, else the default's too.
+    fn keys(&self, axes: &[Axis], adapter: &Name, rail: &Name, field: RailField) -> Vec<FieldKey> {
+        let own = FieldKey { adapter: Some(adapter.clone()), rail: rail.clone(), field };
+        let common = FieldKey { adapter: None, ..own.clone() };
+        if is_everywhere(&self.fixed, axes, std::slice::from_ref(&own)) { vec![own] } else { vec![own, common] }
+    }
+
+    /// Every value of a key, each once.
+    fn values(&self, axes: &[Axis], key: &FieldKey) -> Vec<u64> {
+        let swept = axes.iter().filter_map(|axis| axis.columns.get(key)).flatten().copied().flatten();
+        let mut values: Vec<u64> = self.fixed.get(key).copied().into_iter().chain(swept).collect();
+        values.sort_unstable();
+        values.dedup();
         values
     }
 }
@@ -219,7 +237,7 @@ impl SweptValues<'_> {
         match self {
             Self::Field(_, sweep) => sweep.len(),
             Self::Pairs { pairs, .. } => pairs.len() as u64,
-            Self::Recipes(recipes) => recipes.len() as u64,
+            Self::Recipes(recipes, _) => recipes.len() as u64,
         }
     }
 
@@ -236,10 +254,11 @@ impl SweptValues<'_> {
                 columns.insert(key(Voltage), pairs.iter().map(|p| Some(p.voltage.value.0)).collect());
                 columns.insert(key(Frequency), pairs.iter().map(|p| Some(p.frequency.value.0)).collect());
             }
-            Self::Recipes(recipes) => {
+            Self::Recipes(recipes, flow) => {
+                let seen = |key: &FieldKey| key.adapter.as_ref().is_none_or(|adapter| uses(flow, adapter));
                 labels = recipes.iter().map(|r| r.name.value.clone()).collect();
                 for (position, recipe) in recipes.iter().enumerate() {
-                    for (key, value) in &recipe.settings {
+                    for (key, value) in recipe.settings.iter().filter(|(key, _)| seen(key)) {
                         let column = columns.entry(key.clone()).or_insert_with(|| vec![None; recipes.len()]);
                         if let Some(slot) = column.get_mut(position) {
                             *slot = Some(value.value);
@@ -363,187 +382,6 @@ fn planned_adapter(name: &Name, ingredients: &Ingredients<'_>) -> Option<(Name, 
         version_args: adapter.version_args.clone(),
     };
     Some((name.clone(), planned))
-}
-
-fn template(
-    step: &FlowStep,
-    ingredients: &Ingredients<'_>,
-    space: &Space<'_>,
-    axes: &[Axis],
-    problems: &mut Vec<Problem>,
-) -> Option<StepTemplate> {
-    let Some(adapter) = ingredients.adapters.get(&step.adapter.value) else {
-        problems.push(Problem::error(step.adapter.place.clone(), format!("unknown adapter `{}`", step.adapter.value)));
-        return None;
-    };
-    for path in std::iter::once(&adapter.path).chain(&adapter.restore) {
-        if !ingredients.executables.contains_key(&path.value) {
-            problems.push(Problem::error(path.place.clone(), format!("no executable `{}`", path.value)));
-            return None;
-        }
-    }
-    unit_binding(step, adapter, ingredients.unit, problems);
-    bindings(step, adapter, space, axes, problems);
-    let before = problems.len();
-    let lengths: Vec<u64> = step.sweep.iter().map(|(_, s)| s.len()).collect();
-    let total: u64 = lengths.iter().product();
-    let mut combinations = vec![];
-    for index in 0..total {
-        // One bad value is enough to know: the next combinations would repeat it.
-        if problems.len() > before {
-            return None;
-        }
-        let values = swept_values(step, &lengths, index);
-        combinations.push(combination(step, adapter, &values, space, axes, problems));
-    }
-    Some(StepTemplate {
-        name: step.name.value.clone(),
-        adapter: step.adapter.value.clone(),
-        timeout_ms: step.timeout.as_ref().or(adapter.timeout.as_ref()).map_or(Adapter::DEFAULT_TIMEOUT, |t| t.value),
-        repeat: step.repeat,
-        pass_rule: step.pass_rule,
-        optional: step.optional,
-        on_failure: step.on_failure,
-        combinations,
-    })
-}
-
-type Swept = BTreeMap<Name, (ParamValue, Place)>;
-
-/// The values of one combination, the last parameter written fastest.
-fn swept_values(step: &FlowStep, lengths: &[u64], index: u64) -> Swept {
-    let mut left = index;
-    let mut values = Swept::new();
-    for ((name, sweep), length) in step.sweep.iter().zip(lengths).rev() {
-        if let Some(value) = sweep.at(left % length) {
-            values.insert(name.clone(), value);
-        }
-        left /= length;
-    }
-    values
-}
-
-fn combination(
-    step: &FlowStep,
-    adapter: &Adapter,
-    swept: &Swept,
-    space: &Space<'_>,
-    axes: &[Axis],
-    problems: &mut Vec<Problem>,
-) -> Combination {
-    let mut params = BTreeMap::new();
-    let mut argv: Vec<Argument> = adapter.args.iter().cloned().map(Argument::Text).collect();
-    let mut key = BTreeMap::new();
-    for spec in &adapter.params {
-        if let Some(from) = bound_here(spec, step, space, axes) {
-            argv.push(Argument::Bound(Box::new(BoundArgument {
-                param: spec.name.clone(),
-                from,
-                flag: spec.flag.clone(),
-                unit: spec.unit.clone(),
-                decimals: spec.decimals,
-                allow_leading_dash: spec.allow_leading_dash,
-                default: spec.default.clone(),
-            })));
-            continue;
-        }
-        let set =
-            step.params.iter().find(|(name, _)| *name == spec.name).map(|(_, p)| (p.value.clone(), p.place.clone()));
-        let swept = swept.get(&spec.name).cloned();
-        let is_swept = swept.is_some();
-        let default = spec.default.clone().map(|value| (value, step.adapter.place.clone()));
-        let Some((value, place)) = swept.or(set).or(default) else {
-            if spec.required {
-                problems.push(
-                    Problem::error(
-                        step.adapter.place.clone(),
-                        format!("{} needs the parameter `{}`", adapter.name, spec.name),
-                    )
-                    .related(spec.place.clone(), "required here"),
-                );
-            }
-            continue;
-        };
-        match spec.arguments(&value) {
-            Ok(arguments) => argv.extend(arguments.into_iter().map(Argument::Text)),
-            Err(error) => problems.push(
-                Problem::error(place, format!("`{}`: {error}", spec.name)).related(spec.place.clone(), "declared here"),
-            ),
-        }
-        if is_swept {
-            let text = spec.render(&value).unwrap_or_else(|_| value.to_string());
-            key.insert(spec.name.clone(), text);
-        }
-        params.insert(spec.name.clone(), value);
-    }
-    let key: Vec<String> = key.into_iter().map(|(name, text)| format!("{name}={text}")).collect();
-    Combination { key: key.join(","), params, argv }
-}
-
-/// The binding of a parameter, where it has a value at some point of this space. A rail that the profile lacks leaves
-/// the default, which then counts as any other value.
-fn bound_here(spec: &ParamSpec, step: &FlowStep, space: &Space<'_>, axes: &[Axis]) -> Option<Binding> {
-    let from = spec.from.as_ref()?;
-    match from {
-        Binding::Margin { rail, field } if space.values(axes, &step.adapter.value, (rail, *field)).is_empty() => None,
-        other => Some(other.clone()),
-    }
-}
-
-/// The unit's name becomes an argument like any other text.
-fn unit_binding(step: &FlowStep, adapter: &Adapter, unit: Option<&str>, problems: &mut Vec<Problem>) {
-    for spec in adapter.params.iter().filter(|p| p.from == Some(Binding::Unit)) {
-        let problem = match unit {
-            Some(unit) => {
-                spec.render(&ParamValue::Text(unit.to_owned())).err().map(|e| format!("the unit's name: {e}"))
-            }
-            None if spec.required && spec.default.is_none() => {
-                Some(format!("{} needs the unit's name: give it with --unit", adapter.name))
-            }
-            None => None,
-        };
-        problems.extend(problem.map(|message| {
-            Problem::error(step.adapter.place.clone(), message).related(spec.place.clone(), "bound here")
-        }));
-    }
-}
-
-/// Tries every value that a binding will have, so that no step fails to render in the middle of a run.
-fn bindings(step: &FlowStep, adapter: &Adapter, space: &Space<'_>, axes: &[Axis], problems: &mut Vec<Problem>) {
-    for spec in &adapter.params {
-        let Some(Binding::Margin { rail, field }) = &spec.from else { continue };
-        let values = space.values(axes, &step.adapter.value, (rail, *field));
-        if values.is_empty() && spec.required && spec.default.is_none() {
-            problems.push(
-                Problem::error(
-                    step.adapter.place.clone(),
-                    format!("{} needs {rail}.{field}, which the margin profile does not have", adapter.name),
-                )
-                .related(spec.place.clone(), "bound here"),
-            );
-        }
-        for value in values {
-            let value = match field {
-                crate::domain::margin::RailField::Voltage => {
-                    ParamValue::Voltage(crate::domain::units::Microvolts(value))
-                }
-                crate::domain::margin::RailField::Frequency => {
-                    ParamValue::Frequency(crate::domain::units::Kilohertz(value))
-                }
-            };
-            if let Err(error) = spec.render(&value) {
-                problems.push(
-                    Problem::error(
-                        step.adapter.place.clone(),
-                        format!("{rail}.{field} cannot be handed to {}: {error}", adapter.name),
-                    )
-                    .related(spec.place.clone(), "shown in this unit")
-                    .help("choose points that are whole in that unit, or give the parameter `decimals`"),
-                );
-                break;
-            }
-        }
-    }
 }
 
 /// How long a sweep may take at most, were every execution to need its whole time limit.

@@ -1,10 +1,15 @@
 //! The one fold: what a run looks like after the events so far. Screens, summaries, reports and resume all use it.
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::event::{
     Applied, Cancelling, Recorded, RunEvent, RunStatus, StepFinished, StepSpawned, StepStarted,
 };
+use crate::domain::name::Name;
 use crate::domain::plan::Plan;
 use crate::domain::tally::{self, Child, Flaky, Gap};
 use crate::domain::time::Timestamp;
@@ -48,7 +53,8 @@ pub struct RunState {
     pub current: Option<u32>,
     /// The `seq` of the last event.
     pub last_seq: Option<u64>,
-    swept: Vec<String>,
+    /// The swept fields that each adapter sees, as `applied` names them.
+    swept: BTreeMap<Name, Vec<String>>,
 }
 
 /// A sub-run after the events so far.
@@ -93,7 +99,8 @@ impl RunState {
     /// A run of `plan` before its first event.
     pub fn new(header: RunHeader, plan: Arc<Plan>) -> Self {
         let sub_runs = vec![SubRunState::default(); plan.experiment.sub_runs() as usize];
-        let swept = plan.experiment.swept_fields();
+        let adapters = plan.experiment.adapters.keys();
+        let swept = adapters.map(|adapter| (adapter.clone(), plan.experiment.swept_fields(adapter))).collect();
         Self {
             swept,
             header,
@@ -157,9 +164,9 @@ impl RunState {
             }
             RunEvent::SubrunFinished(event) => {
                 if let Some(sub_run) = self.sub_runs.get_mut(event.index as usize) {
-                    sub_run.effects.extend(event.effects.iter().copied());
                     // The sub-run's own word wins where it has one.
                     if sub_run.verdict.is_none() {
+                        sub_run.effects.extend(event.effects.iter().copied());
                         sub_run.close(at, event.verdict, event.reason.as_deref());
                     }
                 }
@@ -203,7 +210,7 @@ impl RunState {
         execution.finished = Some(Box::new(event.clone()));
         if event.verdict > Verdict::Skipped {
             let nobody = |field: &String| execution.started.applied.get(field) == Some(&Applied::None);
-            let unapplied = self.swept.iter().any(nobody);
+            let unapplied = self.swept.get(&execution.started.adapter).is_some_and(|swept| swept.iter().any(nobody));
             sub_run.unapplied |= unapplied;
         }
         let tally = self.combination_tally(event.index);
@@ -273,7 +280,7 @@ impl RunState {
     /// The execution in flight.
     pub fn in_flight(&self) -> Option<&Execution> {
         let sub_run = self.sub_runs.get(self.current? as usize)?;
-        sub_run.executions.last().filter(|e| e.finished.is_none())
+        sub_run.executions.iter().rfind(|e| e.finished.is_none())
     }
 }
 

@@ -238,7 +238,8 @@ pub mod exit {
         if unit_failed {
             return FAIL;
         }
-        if rig_failed {
+        // A rail that nobody brought home is the rig's failure, whatever its step's verdict was.
+        if rig_failed || cancel == Some(CancelReason::RestoreFailed) {
             return RIG;
         }
         match verdict {
