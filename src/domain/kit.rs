@@ -254,7 +254,7 @@ pub struct World {
     /// Where.
     pub margin: MarginProfile,
     /// With what.
-    pub adapters: BTreeMap<Name, Arc<Adapter>>,
+    pub adapters: BTreeMap<Name, Adapter>,
     /// Programs, made for every adapter by [`World::new`].
     pub executables: BTreeMap<String, Executable>,
     /// Within which bounds.
@@ -285,7 +285,7 @@ impl World {
             executables: executables.collect(),
             flow,
             margin,
-            adapters: adapters.into_iter().map(|a| (a.name.clone(), Arc::new(a))).collect(),
+            adapters: adapters.into_iter().map(|a| (a.name.clone(), a)).collect(),
             policy,
             seed: 20_250_101,
             unit: None,
@@ -309,7 +309,7 @@ impl World {
 
     /// The adapter of that name, to be changed.
     pub fn adapter(&mut self, adapter: &str) -> &mut Adapter {
-        Arc::make_mut(self.adapters.get_mut(adapter).unwrap())
+        self.adapters.get_mut(adapter).unwrap()
     }
 
     /// The experiment, or why there is none.
