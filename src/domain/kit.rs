@@ -1,6 +1,8 @@
 //! Builders for tests: flows, margins, adapters, bounds, plans, events. Plain values with everything optional left out;
 //! a test changes the public fields that it is about. Compiled for tests only.
 
+#![expect(clippy::missing_panics_doc, reason = "a builder for tests panics where the test is wrong")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -170,7 +170,9 @@ fn edited_tables_are_refused() {
     let edited = |offset: i32| {
         let mut plan = plan.clone();
         plan.experiment.offsets = Table::with_capacity(1, 3);
-        [0, offset, 0].iter().for_each(|o| assert!(plan.experiment.offsets.push(&[*o])));
+        for offset in [0, offset, 0] {
+            assert!(plan.experiment.offsets.push(&[offset]));
+        }
         said(&plan, &bounds)
     };
     assert_eq!(edited(-2_000), [""; 0]);

@@ -26,8 +26,8 @@ fn rails(bounds: &Bounds) -> Vec<String> {
 
 fn said(profiles: &[&Profile]) -> Vec<String> {
     let problems = in_force(&base(), profiles).unwrap_err();
-    let related = |p: &Problem| p.related.iter().map(|(place, _)| format!(" and {place}")).collect::<String>();
-    problems.iter().map(|p| format!("{}: {}{}", p.place, p.message, related(p))).collect()
+    let related = |p: &Problem| p.related.iter().map(|(place, _)| place.to_string()).collect::<Vec<_>>().join(" and ");
+    problems.iter().map(|p| format!("{}: {} and {}", p.place, p.message, related(p))).collect()
 }
 
 #[test]

@@ -66,7 +66,11 @@ fn canonical(value: &Value, out: &mut String) {
 fn slow_digest(experiment: &Experiment) -> String {
     let mut text = String::new();
     canonical(&serde_json::to_value(experiment).unwrap(), &mut text);
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|d| char::from_digit(d.into(), 16))
+        .collect()
 }
 
 #[test]
@@ -142,7 +146,7 @@ fn tampering_shows() {
     fn leaves(value: &Value, path: &str, out: &mut Vec<String>) {
         match value {
             Value::Array(items) => {
-                (0..).zip(items).for_each(|(at, v): (usize, _)| leaves(v, &format!("{path}/{at}"), out))
+                items.iter().enumerate().for_each(|(at, v)| leaves(v, &format!("{path}/{at}"), out));
             }
             Value::Object(map) => map.iter().for_each(|(key, v)| {
                 leaves(v, &format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), out);
@@ -179,7 +183,9 @@ fn tables_that_do_not_fit_are_unsound() {
     };
     let table = |rows: &[&[u32]]| {
         let mut table = Table::with_capacity(rows[0].len(), rows.len());
-        rows.iter().for_each(|row| assert!(table.push(row)));
+        for row in rows {
+            assert!(table.push(row));
+        }
         table
     };
     check("no points", &|e| e.points = Table::with_capacity(2, 0));

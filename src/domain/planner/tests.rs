@@ -377,7 +377,7 @@ proptest! {
         for index in 0..experiment.sub_runs() {
             let core = experiment.point(index).unwrap().rails[&name("core")];
             let offset = core.commanded(Voltage).unwrap().abs_diff(core.grid(Voltage).unwrap());
-            prop_assert!(offset <= max && offset % step == 0);
+            prop_assert!(offset <= max && offset.is_multiple_of(step));
             prop_assert_eq!(core.commanded(Frequency), core.grid(Frequency));
         }
     }

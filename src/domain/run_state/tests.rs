@@ -1,1 +1,1 @@
-//! Tests of run_state.
+//! Tests of the fold.

@@ -1,0 +1,4 @@
+//! The one integration binary: everything that looks at Road Runner from outside. Never a test of one module's insides.
+
+#[cfg(test)]
+mod floors;
