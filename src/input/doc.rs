@@ -72,7 +72,7 @@ impl<'s> Doc<'s> {
     }
 
     /// Says that `what` takes something else.
-    pub fn mismatch(&self, node: &Node<'s>, what: &str, takes: &str) {
+    pub fn mismatch(&self, node: &Node<'s>, what: &str, takes: impl FnOnce() -> String) {
         let label = match &node.kind {
             Kind::Map(_) => "this is a map",
             Kind::List(_) => "this is a list",
@@ -80,7 +80,7 @@ impl<'s> Doc<'s> {
             Kind::Scalar { quoted: true, .. } => "this is quoted text",
             Kind::Scalar { .. } => "not this",
         };
-        self.push(self.error(node.span, format!("{what} takes {takes}")).label(label));
+        self.push(self.error(node.span, format!("{what} takes {}", takes())).label(label));
     }
 
     fn nothing(&self, span: Span, what: &str) {
@@ -88,7 +88,7 @@ impl<'s> Doc<'s> {
     }
 
     /// The text of a scalar as written, and whether it was quoted.
-    fn scalar<'d>(&self, node: &'d Node<'s>, what: &str, takes: &str) -> Option<(&'d str, bool)> {
+    fn scalar<'d>(&self, node: &'d Node<'s>, what: &str, takes: impl FnOnce() -> String) -> Option<(&'d str, bool)> {
         if let Kind::Scalar { text, quoted } = &node.kind {
             return Some((text.as_ref(), *quoted));
         }
@@ -98,7 +98,7 @@ impl<'s> Doc<'s> {
 
     /// Text, quoted or not. Without NUL; newlines only where `lines` allows them.
     pub fn text(&self, node: &Node<'s>, what: &str) -> Option<Placed<String>> {
-        let (text, _) = self.scalar(node, what, &Shape::Text.words())?;
+        let (text, _) = self.scalar(node, what, || Shape::Text.words())?;
         if text.contains('\0') {
             self.push(self.error(node.span, format!("{what} holds a NUL")));
             return None;
@@ -108,7 +108,7 @@ impl<'s> Doc<'s> {
 
     /// A name.
     pub fn name(&self, node: &Node<'s>, what: &str) -> Option<Placed<Name>> {
-        let (text, _) = self.scalar(node, what, &Shape::Name.words())?;
+        let (text, _) = self.scalar(node, what, || Shape::Name.words())?;
         self.name_of(text, node.span, what)
     }
 
@@ -135,14 +135,15 @@ impl<'s> Doc<'s> {
 
     /// A whole number within `min` and `max`.
     pub fn int(&self, node: &Node<'s>, what: &str, min: i64, max: i64) -> Option<Placed<i64>> {
-        let takes = Shape::Int(min, max).words();
-        let (text, quoted) = self.scalar(node, what, &takes)?;
+        let takes = || Shape::Int(min, max).words();
+        let (text, quoted) = self.scalar(node, what, takes)?;
         let digits = text.strip_prefix('-').unwrap_or(text);
         let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         match text.parse::<i64>() {
             Ok(value) if !quoted && plain && (min..=max).contains(&value) => Some(self.placed(node.span, value)),
             _ => {
-                let mut problem = self.error(node.span, format!("{what} takes {takes}, not {}", written(text, quoted)));
+                let mut problem =
+                    self.error(node.span, format!("{what} takes {}, not {}", takes(), written(text, quoted)));
                 if quoted && plain {
                     problem = problem.help(format!("write {text} without quotes"));
                 }
@@ -154,13 +155,13 @@ impl<'s> Doc<'s> {
 
     /// An exact decimal number.
     pub fn number(&self, node: &Node<'s>, what: &str) -> Option<Placed<Decimal>> {
-        let takes = Shape::Number.words();
-        let (text, quoted) = self.scalar(node, what, &takes)?;
+        let takes = || Shape::Number.words();
+        let (text, quoted) = self.scalar(node, what, takes)?;
         match Decimal::parse(text) {
             Some(value) if !quoted => Some(self.placed(node.span, value)),
             _ => {
                 self.push(
-                    self.error(node.span, format!("{what} takes {takes}, not {}", written(text, quoted)))
+                    self.error(node.span, format!("{what} takes {}, not {}", takes(), written(text, quoted)))
                         .help("write a plain decimal number of at most 15 digits, as in `-1.25`"),
                 );
                 None
@@ -170,12 +171,13 @@ impl<'s> Doc<'s> {
 
     /// `true` or `false`, nothing else.
     pub fn boolean(&self, node: &Node<'s>, what: &str) -> Option<Placed<bool>> {
-        let takes = Shape::Bool.words();
-        match self.scalar(node, what, &takes)? {
+        let takes = || Shape::Bool.words();
+        match self.scalar(node, what, takes)? {
             ("true", false) => Some(self.placed(node.span, true)),
             ("false", false) => Some(self.placed(node.span, false)),
             (text, quoted) => {
-                let mut problem = self.error(node.span, format!("{what} takes {takes}, not {}", written(text, quoted)));
+                let mut problem =
+                    self.error(node.span, format!("{what} takes {}, not {}", takes(), written(text, quoted)));
                 if let Some(meant) = truth(text) {
                     problem = problem.help(format!("write `{meant}`"));
                 }
@@ -187,12 +189,12 @@ impl<'s> Doc<'s> {
 
     /// One of `words`.
     pub fn choice<'w>(&self, node: &Node<'s>, what: &str, words: &[&'w str]) -> Option<Placed<&'w str>> {
-        let takes = format!("one of {}", quoted_list(words.iter().copied()));
-        let (text, _) = self.scalar(node, what, &takes)?;
+        let takes = || format!("one of {}", quoted_list(words.iter().copied()));
+        let (text, _) = self.scalar(node, what, takes)?;
         if let Some(word) = words.iter().find(|word| **word == text) {
             return Some(self.placed(node.span, word));
         }
-        let mut problem = self.error(node.span, format!("{what} takes {takes}, not {}", quote(text)));
+        let mut problem = self.error(node.span, format!("{what} takes {}, not {}", takes(), quote(text)));
         if let Some(close) = near(text, words.iter().copied()) {
             problem = problem.help(format!("did you mean {}?", quote(close)));
         }
@@ -202,13 +204,13 @@ impl<'s> Doc<'s> {
 
     /// A quantity with its unit, never negative.
     pub fn quantity<Q: Quantity>(&self, node: &Node<'s>, what: &str) -> Option<Placed<Q>> {
-        let (text, _) = self.scalar(node, what, &quantity_words::<Q>())?;
+        let (text, _) = self.scalar(node, what, quantity_words::<Q>)?;
         self.judged::<Q, _>(node, what, text, Q::parse(text))
     }
 
     /// A quantity with its unit that may be negative, in base units.
     pub fn signed<Q: Quantity>(&self, node: &Node<'s>, what: &str) -> Option<Placed<i64>> {
-        let (text, _) = self.scalar(node, what, &quantity_words::<Q>())?;
+        let (text, _) = self.scalar(node, what, quantity_words::<Q>)?;
         self.judged::<Q, _>(node, what, text, parse_signed::<Q>(text))
     }
 
@@ -247,7 +249,7 @@ impl<'s> Doc<'s> {
     }
 
     /// The items of a list; `what` must have at least one unless `empty` allows none.
-    pub fn list<'d>(&self, node: &'d Node<'s>, what: &str, takes: &str) -> Option<&'d [Node<'s>]> {
+    pub fn list<'d>(&self, node: &'d Node<'s>, what: &str, takes: impl FnOnce() -> String) -> Option<&'d [Node<'s>]> {
         let Kind::List(items) = &node.kind else {
             self.mismatch(node, what, takes);
             return None;
@@ -256,7 +258,12 @@ impl<'s> Doc<'s> {
     }
 
     /// As [`Doc::list`], and never empty.
-    pub fn full_list<'d>(&self, node: &'d Node<'s>, what: &str, takes: &str) -> Option<&'d [Node<'s>]> {
+    pub fn full_list<'d>(
+        &self,
+        node: &'d Node<'s>,
+        what: &str,
+        takes: impl FnOnce() -> String,
+    ) -> Option<&'d [Node<'s>]> {
         let items = self.list(node, what, takes)?;
         if items.is_empty() {
             self.push(self.error(node.span, format!("{what} is empty: it needs at least one")));
@@ -267,7 +274,12 @@ impl<'s> Doc<'s> {
 
     /// The entries of a map with free keys, in the order written: duplicates, `<<` and keys with nothing
     /// after them are reported and left out.
-    pub fn items<'d>(&self, node: &'d Node<'s>, what: &str, takes: &str) -> Option<Vec<Item<'d, 's>>> {
+    pub fn items<'d>(
+        &self,
+        node: &'d Node<'s>,
+        what: &str,
+        takes: impl FnOnce() -> String,
+    ) -> Option<Vec<Item<'d, 's>>> {
         let Kind::Map(entries) = &node.kind else {
             self.mismatch(node, what, takes);
             return None;
@@ -300,7 +312,7 @@ impl<'s> Doc<'s> {
     /// A map with known keys. Reports unknown, duplicate and empty keys, and required ones that are missing.
     pub fn fields<'d>(&'d self, node: &'d Node<'s>, what: &str, keys: &'static [Key]) -> Option<Fields<'d, 's>> {
         let mut found = Vec::new();
-        for item in self.items(node, what, &Shape::Fields(keys).words())? {
+        for item in self.items(node, what, || Shape::Fields(keys).words())? {
             let Some(key) = keys.iter().find(|key| key.name == item.key) else {
                 let names = || keys.iter().map(|key| key.name);
                 let problem = self.error(item.span, format!("unknown key {} in {what}", quote(item.key)));
@@ -450,14 +462,14 @@ impl<'d, 's> Fields<'d, 's> {
     /// The items of a list, none where the key is absent.
     pub fn list(&self, name: &str) -> &'d [Node<'s>] {
         self.node(name)
-            .and_then(|node| self.doc.list(node, &format!("`{name}`"), &self.takes(name)))
+            .and_then(|node| self.doc.list(node, &format!("`{name}`"), || self.takes(name)))
             .unwrap_or_default()
     }
 
     /// The items of a list that must not be empty where the key is written.
     pub fn full_list(&self, name: &str) -> &'d [Node<'s>] {
         self.node(name)
-            .and_then(|node| self.doc.full_list(node, &format!("`{name}`"), &self.takes(name)))
+            .and_then(|node| self.doc.full_list(node, &format!("`{name}`"), || self.takes(name)))
             .unwrap_or_default()
     }
 
@@ -468,7 +480,7 @@ impl<'d, 's> Fields<'d, 's> {
 
     /// The entries of a map with free keys, none where the key is absent; keys with nothing after them are reported.
     pub fn items(&self, name: &str) -> Vec<Item<'d, 's>> {
-        let items = self.node(name).and_then(|node| self.doc.items(node, &format!("`{name}`"), &self.takes(name)));
+        let items = self.node(name).and_then(|node| self.doc.items(node, &format!("`{name}`"), || self.takes(name)));
         items.unwrap_or_default()
     }
 }

@@ -6,7 +6,7 @@ use super::adapter::Adapters;
 use super::doc::{Doc, Fields, Item};
 use super::keys::{Key, Shape};
 use super::params;
-use super::problem::{near_or_all, quote};
+use super::problem::{Problems, near_or_all, quote};
 use super::sweep::{self, RANGE};
 use super::yaml::{Kind, Node};
 use crate::domain::adapter::Adapter;
@@ -61,6 +61,10 @@ pub fn read(doc: &Doc<'_>, root: &Node<'_>, adapters: &Adapters) -> Option<Flow>
     let mut first: BTreeMap<Name, Place> = BTreeMap::new();
     let mut steps = vec![];
     for node in fields.full_list("steps") {
+        // Past what is kept of the errors nobody reads on; a hostile file has hundreds of thousands.
+        if doc.errors() > Problems::KEPT {
+            break;
+        }
         let Some(step) = step(doc, node, adapters) else { continue };
         if let Some(before) = first.get(&step.name.value) {
             doc.push(
@@ -133,7 +137,7 @@ fn pass_rule(doc: &Doc<'_>, fields: &Fields<'_, '_>, repeat: u32) -> PassRule {
         Kind::Scalar { text, .. } if text == "all" => return PassRule::All,
         Kind::Scalar { text, .. } if text == "any" => return PassRule::Any,
         _ => {
-            doc.mismatch(node, "`pass_rule`", &fields.takes("pass_rule"));
+            doc.mismatch(node, "`pass_rule`", || fields.takes("pass_rule"));
             return PassRule::All;
         }
     }
@@ -216,7 +220,7 @@ fn swept_values(doc: &Doc<'_>, item: &Item<'_, '_>, spec: &ParamSpec) -> Option<
     match &item.node.kind {
         Kind::Map(_) => range(doc, item.node, &what, spec),
         Kind::List(_) => {
-            let nodes = doc.full_list(item.node, &what, "")?;
+            let nodes = doc.full_list(item.node, &what, String::new)?;
             let values: Vec<Placed<ParamValue>> =
                 nodes.iter().filter_map(|node| params::value(doc, node, &format!("a value of {what}"), spec)).collect();
             sweep::twice(doc, &values, "use `repeat` to run a combination more than once");

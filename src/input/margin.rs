@@ -135,7 +135,7 @@ fn each_rail(default: &[RailSpec], adapters: &[(Placed<Name>, Vec<RailSpec>)], m
 fn named_axes(doc: &Doc<'_>, fields: &Fields<'_, '_>, swept: &[String], sound: bool) -> Option<Vec<Placed<String>>> {
     let node = fields.node("axes")?;
     let mut named: Vec<Placed<String>> = vec![];
-    for node in doc.list(node, "`axes`", &fields.takes("axes"))? {
+    for node in doc.list(node, "`axes`", || fields.takes("axes"))? {
         let Some(axis) = doc.text(node, "an axis") else { continue };
         if let Some(before) = named.iter().find(|n| n.value == axis.value) {
             doc.push(
@@ -253,17 +253,19 @@ fn nominal(doc: &Doc<'_>, fields: &Fields<'_, '_>) -> Vec<(Name, Nominal)> {
 fn recipes(doc: &Doc<'_>, fields: &Fields<'_, '_>) -> Vec<Recipe> {
     let mut list: Vec<Recipe> = vec![];
     for node in fields.full_list("recipes") {
-        let Some(items) = doc.items(node, "a recipe", "a map of `name` and rails") else { continue };
+        let Some(items) = doc.items(node, "a recipe", || "a map of `name` and rails".to_owned()) else { continue };
         let mut name = None;
         let mut settings = vec![];
         for item in &items {
             match item.key {
                 "name" => name = doc.name(item.node, "`name`"),
                 "adapters" => {
-                    for adapter in doc.items(item.node, "`adapters`", "a map of adapters").unwrap_or_default() {
+                    for adapter in
+                        doc.items(item.node, "`adapters`", || "a map of adapters".to_owned()).unwrap_or_default()
+                    {
                         let Some(named) = doc.name_of(adapter.key, adapter.span, "an adapter") else { continue };
                         let what = format!("`adapters.{}`", adapter.key);
-                        for rail in doc.items(adapter.node, &what, "a map of rails").unwrap_or_default() {
+                        for rail in doc.items(adapter.node, &what, || "a map of rails".to_owned()).unwrap_or_default() {
                             settings.extend(rails::settings(doc, &rail, Some(&named.value)));
                         }
                     }

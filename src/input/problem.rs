@@ -14,7 +14,8 @@ pub struct Problems {
 }
 
 impl Problems {
-    const KEPT: usize = 1000;
+    /// How many are kept.
+    pub const KEPT: usize = 1000;
 
     /// Adds one.
     pub fn push(&mut self, problem: Problem) {

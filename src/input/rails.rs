@@ -36,7 +36,8 @@ pub const SETTING: &[Key] = &[
 /// Reads a map of rails, each with its fields or a list of AVT pairs.
 pub fn read(doc: &Doc<'_>, node: &Node<'_>, what: &str) -> Vec<RailSpec> {
     let mut rails = vec![];
-    let items = doc.items(node, what, "a map of rails, as in `core: { voltage: 1V }`").unwrap_or_default();
+    let items =
+        doc.items(node, what, || "a map of rails, as in `core: { voltage: 1V }`".to_owned()).unwrap_or_default();
     if items.is_empty() && matches!(&node.kind, Kind::Map(entries) if entries.is_empty()) {
         doc.push(doc.error(node.span, format!("{what} names no rail")));
     }
@@ -54,7 +55,7 @@ pub fn read(doc: &Doc<'_>, node: &Node<'_>, what: &str) -> Vec<RailSpec> {
 fn fields(doc: &Doc<'_>, item: &Item<'_, '_>) -> Option<Vec<(RailField, FieldSpec)>> {
     let what = format!("rail {}", quote(item.key));
     if !matches!(item.node.kind, Kind::Map(_)) {
-        doc.mismatch(item.node, &what, "a map of `voltage` and `frequency`, or a list of AVT pairs");
+        doc.mismatch(item.node, &what, || "a map of `voltage` and `frequency`, or a list of AVT pairs".to_owned());
         return None;
     }
     let map = doc.fields(item.node, &what, RAIL)?;
@@ -83,7 +84,7 @@ fn field_spec<Q: Quantity>(doc: &Doc<'_>, node: &Node<'_>, what: &str) -> Option
     let base = |q: Q| i64::try_from(q.base()).unwrap_or(i64::MAX);
     match &node.kind {
         Kind::List(_) => {
-            let nodes = doc.full_list(node, what, "")?;
+            let nodes = doc.full_list(node, what, String::new)?;
             let values: Vec<Placed<Q>> = nodes.iter().filter_map(|node| doc.quantity(node, what)).collect();
             sweep::twice(doc, &values, "each value is one point: more runs of it are a flow's `repeat`");
             let places = values.iter().map(|value| value.place.clone()).collect();
@@ -101,7 +102,7 @@ fn field_spec<Q: Quantity>(doc: &Doc<'_>, node: &Node<'_>, what: &str) -> Option
 
 fn pairs(doc: &Doc<'_>, item: &Item<'_, '_>) -> Option<Vec<Pair>> {
     let what = format!("rail {}", quote(item.key));
-    let nodes = doc.full_list(item.node, &what, "")?;
+    let nodes = doc.full_list(item.node, &what, String::new)?;
     let mut pairs: Vec<Pair> = vec![];
     for node in nodes {
         let Some(map) = doc.fields(node, &format!("an AVT pair of {what}"), PAIR) else { continue };
