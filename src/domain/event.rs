@@ -334,7 +334,8 @@ pub struct StepFinished {
     /// Likewise in the kernel.
     #[serde(default)]
     pub system_ms: Option<u64>,
-    /// Peak memory of the largest process of the leader's tree, in kB.
+    /// Peak memory of the largest process of the leader's tree, in kB; `None` where it was no larger than the runner's own,
+    /// in which every child starts.
     #[serde(default)]
     pub max_rss_kb: Option<u64>,
     /// Measured values by name.

@@ -150,6 +150,17 @@ pub struct Ending {
     pub restore_failed: Option<String>,
 }
 
+/// What an execution used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time in user mode, milliseconds.
+    pub user_ms: u64,
+    /// Processor time in the kernel, milliseconds.
+    pub system_ms: u64,
+    /// Largest resident set, where it can be told.
+    pub max_rss_kb: Option<u64>,
+}
+
 /// What judging an execution found; the rest of its record the dispatcher knows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
@@ -165,8 +176,8 @@ pub struct Judged {
     pub signal: Option<i32>,
     /// What was written.
     pub sizes: LogSizes,
-    /// User and system time in milliseconds, largest resident set in kB.
-    pub usage: Option<(u64, u64, u64)>,
+    /// What it used, where it is known.
+    pub usage: Option<Usage>,
     /// Measured values.
     pub metrics: BTreeMap<Name, Metric>,
     /// What was checked.

@@ -1,6 +1,7 @@
 //! Owns the process tree of one execution, from the spawn until no descendant is left.
 //! Never decides when to end it, never signals a process that might not be ours.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, ExitStatus};
@@ -23,6 +24,8 @@ use super::process_scan::{Children, Process};
 #[derive(Debug)]
 pub struct Reaper {
     children: Children,
+    /// The most memory that this process is known to have had, KiB.
+    own_peak_kb: Cell<u64>,
     /// Held only where our own parent made us ignore SIGCHLD: then the kernel would collect our children itself and
     /// forget how they ended.
     _attentive: Option<tokio::signal::unix::Signal>,
@@ -35,9 +38,29 @@ impl Reaper {
         let ignored = is_ignored(Signal::CHILD)?;
         Ok(Self {
             children: Children::open(),
+            own_peak_kb: Cell::new(0),
             _attentive: ignored.then(|| tokio::signal::unix::signal(SignalKind::child())).transpose()?,
         })
     }
+}
+
+impl Reaper {
+    /// A child starts in our memory and the kernel counts that as its own peak, so a peak that is no larger than ours
+    /// says nothing of the child. With room for the kernel's counters, which are not exact.
+    fn beyond_own(&self, peak_kb: u64) -> Option<u64> {
+        let beyond = |own: u64| peak_kb > own + own / 8 + 1024;
+        if !beyond(self.own_peak_kb.get()) {
+            return None;
+        }
+        self.own_peak_kb.set(own_peak_kb().unwrap_or(u64::MAX / 2));
+        beyond(self.own_peak_kb.get()).then_some(peak_kb)
+    }
+}
+
+fn own_peak_kb() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 /// Whether this process ignores `signal`, as after `nohup` or `trap ''` in the shell that started it.
@@ -61,8 +84,8 @@ pub struct LeaderExit {
     pub user: Duration,
     /// Processor time in the kernel, likewise.
     pub system: Duration,
-    /// Largest resident set, KiB.
-    pub max_rss_kb: u64,
+    /// Largest resident set, KiB, where it can be told: see [`Reaper::beyond_own`].
+    pub max_rss_kb: Option<u64>,
 }
 
 /// What is known once the leader has ended.
@@ -197,7 +220,7 @@ impl<'r> ProcessTree<'r> {
             status: used.status,
             user: used.rusage.utime,
             system: used.rusage.stime,
-            max_rss_kb: used.rusage.maxrss / 1024,
+            max_rss_kb: self.reaper.beyond_own(used.rusage.maxrss / 1024),
         };
         self.exit = Some(exit);
         Ok(exit)
@@ -321,7 +344,23 @@ mod tests {
             tree.leader_ended().await.unwrap();
             let Remains::Gone(exit) = tree.remains().unwrap() else { panic!("something is left") };
             assert_eq!(exit.status.code(), Some(42));
-            assert!(exit.max_rss_kb > 100, "{exit:?}");
+            assert_eq!(exit.max_rss_kb, None, "a shell is smaller than this test");
+        });
+    }
+
+    #[test]
+    fn memory_of_our_own_is_not_the_childs() {
+        alone("memory_of_our_own_is_not_the_childs", async || {
+            let ours = std::hint::black_box(vec![1_u8; 64 << 20]);
+            let bench = Bench::new();
+            for (mib, known) in [("1", false), ("40", false), ("200", true)] {
+                let mut tree = bench.start("use_memory.sh", &[mib]);
+                tree.leader_ended().await.unwrap();
+                let exit = gone(&mut tree, None).await;
+                assert_eq!(exit.max_rss_kb.is_some(), known, "{mib} MiB: {exit:?}");
+                assert!(exit.max_rss_kb.is_none_or(|kb| kb > 200 << 10), "{exit:?}");
+            }
+            drop(ours);
         });
     }
 

@@ -22,7 +22,7 @@ use crate::store::layout::{ExecutionName, RunDir, SubRunDir};
 use crate::store::{StoreError, atomic, space};
 
 use super::dispatcher::{Dispatcher, Orders};
-use super::effect::{Effect, Ending, Input, Judged, Now, Start};
+use super::effect::{Effect, Ending, Input, Judged, Now, Start, Usage};
 use super::environment::{BaseEnvironment, locate};
 use super::execution::{Execution, Saw, StartError};
 use super::judge::{Seen, judge};
@@ -455,7 +455,11 @@ impl<'r> Runner<'r> {
             exit_code: seen.exit_code,
             signal: seen.signal,
             sizes,
-            usage: execution.exit().map(|exit| (millis(exit.user), millis(exit.system), exit.max_rss_kb)),
+            usage: execution.exit().map(|exit| Usage {
+                user_ms: millis(exit.user),
+                system_ms: millis(exit.system),
+                max_rss_kb: exit.max_rss_kb,
+            }),
             metrics: outcome.metrics,
             evidence: outcome.evidence,
             // A folder that cannot be read has nothing to show.
