@@ -3,6 +3,9 @@
 //! A line is `{"event": .., "seq": .., "at": .., ..fields}`. The fields here are the contract; unknown ones are ignored
 //! when read, so that an older reader can follow a newer runner.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -2,6 +2,9 @@
 //!
 //! What is admitted by the policy is the value as it stands in argv, so rendering and reading back agree here.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

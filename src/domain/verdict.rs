@@ -252,3 +252,89 @@ pub mod exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict::{Aborted, Crashed, Error, Fail, Inconclusive, Pass, Skipped, Timeout};
+    use super::*;
+
+    #[test]
+    fn exit_codes_first_that_applies() {
+        let check = |cancel: Option<CancelReason>, verdict: Verdict, unit: bool, rig: bool, expected: u8| {
+            let code = exit::of_run(cancel, verdict, unit, rig, false);
+            assert_eq!(code, expected, "{cancel:?} {verdict:?} {unit} {rig}");
+        };
+        let none = None;
+        check(Some(CancelReason::SafetyViolation), Error, true, true, 3);
+        for by_operator in [CancelReason::Interrupt, CancelReason::Kill, CancelReason::StopAfterStep] {
+            check(Some(by_operator), Error, true, true, 130);
+            check(Some(by_operator), Pass, false, false, 130);
+        }
+        check(Some(CancelReason::Terminate), Fail, true, false, 143);
+        check(Some(CancelReason::Hangup), Fail, true, false, 129);
+        check(Some(CancelReason::RecordFailed), Fail, true, false, 4);
+        for verdict in [Fail, Timeout, Crashed] {
+            check(none, verdict, true, false, 1);
+            check(none, verdict, false, false, 1);
+        }
+        check(none, Error, true, true, 1);
+        check(none, Inconclusive, true, false, 1);
+        check(none, Error, false, true, 4);
+        check(none, Error, false, false, 4);
+        check(none, Inconclusive, false, true, 4);
+        check(none, Inconclusive, false, false, 6);
+        check(none, Skipped, false, false, 5);
+        check(none, Pass, false, false, 0);
+        check(none, Aborted, false, false, 130);
+        // Ended by a rule: what was found decides.
+        for by_rule in [CancelReason::StopRun, CancelReason::MaxFail] {
+            check(Some(by_rule), Fail, true, false, 1);
+            check(Some(by_rule), Inconclusive, false, false, 6);
+        }
+        check(Some(CancelReason::RestoreFailed), Fail, true, true, 1);
+        check(Some(CancelReason::RestoreFailed), Pass, false, false, 4);
+        assert_eq!(exit::of_run(None, Skipped, false, false, true), 0, "a dry run");
+    }
+
+    #[test]
+    fn written_as_shown_and_ranked() {
+        let ranks: Vec<&str> = Verdict::ALL.into_iter().map(Verdict::as_str).collect();
+        let expected = ["skipped", "pass", "inconclusive", "fail", "timeout", "crashed", "aborted", "error"];
+        assert_eq!(ranks, expected);
+        assert!(Verdict::ALL.is_sorted());
+        for verdict in Verdict::ALL {
+            assert_eq!(serde_json::to_value(verdict).unwrap(), verdict.as_str());
+        }
+        for effect in Effect::ALL {
+            assert_eq!(serde_json::to_value(effect).unwrap(), effect.as_str());
+        }
+        let glyphs: BTreeSet<char> = Verdict::ALL.into_iter().map(Verdict::glyph).collect();
+        assert_eq!(glyphs.len(), Verdict::ALL.len());
+    }
+
+    #[test]
+    fn reasons_to_end_by_gravity() {
+        use CancelReason as R;
+        let by_gravity = [
+            R::StopRun,
+            R::MaxFail,
+            R::StopAfterStep,
+            R::Hangup,
+            R::Terminate,
+            R::Interrupt,
+            R::RestoreFailed,
+            R::SafetyViolation,
+            R::RecordFailed,
+            R::Kill,
+        ];
+        assert!(by_gravity.is_sorted());
+        for reason in by_gravity {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+            assert!(!reason.words().is_empty());
+        }
+        let finishing: Vec<R> = by_gravity.into_iter().filter(|r| r.lets_step_finish()).collect();
+        assert_eq!(finishing, [R::StopRun, R::MaxFail, R::StopAfterStep]);
+        let asked: Vec<R> = by_gravity.into_iter().filter(|r| r.is_asked()).collect();
+        assert_eq!(asked, [R::StopAfterStep, R::Hangup, R::Terminate, R::Interrupt, R::Kill]);
+    }
+}
