@@ -196,7 +196,9 @@ fn walk<'g>(
         Direction::Down => (0..axis.positions.len()).rev().collect(),
     };
     for place in places {
-        let (Some(value), Some(cell)) = (axis.positions.get(place).and_then(|p| p.value), cell(place)) else { continue };
+        let (Some(value), Some(cell)) = (axis.positions.get(place).and_then(|p| p.value), cell(place)) else {
+            continue;
+        };
         let Some(outcome) = cell.outcome else { continue };
         edge.take(value, cell, outcome, &mut last_measured);
     }
