@@ -218,7 +218,8 @@ impl ParamBound {
 
 impl Bounds {
     /// These bounds and `today`'s at once, for a stored plan. A rail that either lacks has no bound any more, and a
-    /// missing bound refuses. `None` when some intersection is empty.
+    /// missing bound refuses; where two bounds of a rail exclude each other the interval that is left holds nothing, so
+    /// that only a plan that uses the rail is refused. `None` when two bounds of a parameter exclude each other.
     pub fn intersect(&self, today: &Self) -> Option<Self> {
         let mut rails = BTreeMap::new();
         for (rail, fields) in &self.rails {

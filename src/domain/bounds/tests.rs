@@ -142,6 +142,13 @@ fn stored_bounds_meet_todays() {
     assert_eq!(both.max_subruns.is, 2);
     assert_eq!(both.params[&kit::param_key("size")].is.shown(), "at most 7");
     assert_eq!(stored.intersect(&stored), Some(stored.clone()));
+    let apart = stored.intersect(&of(&[("core.voltage", 1_001, 1_100)], None)).unwrap();
+    let left = apart.rails[&name("core")][&RailField::Voltage].is;
+    assert!((0..2_000).all(|value| !left.contains(value)), "{left:?}");
+    let mut other = of(&[], None);
+    let floor = ParamBound { max: None, min: Some(ParamValue::Int(11)) };
+    other.params.insert(kit::param_key("size"), Bound { from: vec![], is: floor });
+    assert_eq!(stored.intersect(&other), None);
     // What one side alone bounds stays bounded.
     assert_eq!(stored.intersect(&of(&[], None)).unwrap().params.len(), 1);
     assert_eq!(of(&[], None).intersect(&stored).unwrap().params.len(), 1);
