@@ -18,6 +18,7 @@ use crate::domain::flow::OnFailure;
 use crate::domain::name::Name;
 use crate::domain::param::ParamValue;
 use crate::domain::plan::{Plan, SubRun};
+use crate::domain::policy::Bounds;
 use crate::domain::run_state::{RunHeader, RunState};
 use crate::domain::tally::Gap;
 use crate::domain::units::Millis;
@@ -65,7 +66,8 @@ enum Phase {
 #[derive(Debug)]
 pub struct Dispatcher {
     plan: Arc<Plan>,
-    admitted: Admitted<Plan>,
+    /// Asked again about each step.
+    bounds: Arc<Bounds>,
     orders: Orders,
     state: RunState,
     phase: Phase,
@@ -83,13 +85,13 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     /// A run of an admitted plan before its first line.
-    pub fn new(admitted: Admitted<Plan>, header: RunHeader, orders: Orders) -> Self {
+    pub fn new(admitted: &Admitted<Plan>, header: RunHeader, orders: Orders) -> Self {
         let plan = Arc::clone(admitted.value());
         Self {
             state: RunState::new(header, Arc::clone(&plan)),
             executions: plan.experiment.executions(),
             plan,
-            admitted,
+            bounds: Arc::clone(admitted.bounds()),
             orders,
             phase: Phase::New,
             seq: 0,
@@ -231,7 +233,7 @@ impl Dispatcher {
                     boot_id: self.orders.boot_id.clone(),
                 }),
             );
-            let violations = admit_step(&step, self.admitted.bounds()).err();
+            let violations = admit_step(&step, &self.bounds).err();
             let start = Start {
                 sub_run: sub_run.index,
                 index,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::domain::margin::StopAfter;
+use crate::domain::margin::{RailField, StopAfter};
 use crate::domain::time::Timestamp;
 use crate::engine::in_flight::UNKILLABLE_AFTER;
 use crate::engine::test_support::{adapter, admitted, experiment, name, step};
@@ -27,7 +27,7 @@ fn bench(voltages: u32, dry_run: bool, max_fail: Option<u32>, change: impl FnOnc
     let plan = crate::domain::admission::admit(Arc::new(plan), &bounds).unwrap();
     let header = RunHeader { run_id: "rr-1".to_owned(), source_run: None, dry_run, version: "0".to_owned() };
     let orders = Orders { max_fail, ..Orders::default() };
-    Bench { dispatcher: Dispatcher::new(plan, header, orders), ms: 0, said: String::new() }
+    Bench { dispatcher: Dispatcher::new(&plan, header, orders), ms: 0, said: String::new() }
 }
 
 fn plain(voltages: u32) -> Bench {
@@ -390,20 +390,24 @@ fn a_line_is_not_measured_behind_its_failures() {
 
 #[test]
 fn a_step_outside_the_bounds_is_not_started() {
-    let mut experiment = experiment(1, 2, BTreeMap::from([(name("a"), adapter("/bin/true"))]), vec![step("a", &[])]);
-    let loose = experiment.bounds.clone();
-    let bounds = experiment.bounds.rails.get_mut(&name("core")).unwrap();
-    bounds.get_mut(&crate::domain::margin::RailField::Voltage).unwrap().is.min = 995_000;
-    // Admitted by mistake: the second point is below what its own bounds allow.
-    let tight = experiment.bounds.clone();
-    assert!(crate::domain::admission::admit(Arc::new(freeze(experiment.clone())), &tight).is_err());
-    let sub_run = experiment.sub_run(1).unwrap();
-    let step = experiment.step(&sub_run, 0, "").unwrap().unwrap();
-    assert!(admit_step(&step, &tight).is_err() && admit_step(&step, &loose).is_ok());
-}
-
-fn freeze(experiment: crate::domain::plan::Experiment) -> Plan {
-    Plan::freeze(experiment, None, crate::domain::host::HostFacts::default(), BTreeMap::new()).unwrap()
+    let mut bench = plain(3);
+    // As if the plan had been changed in memory since it was admitted: the second point, at 990 mV, is outside.
+    let bounds = Arc::make_mut(&mut bench.dispatcher.bounds).rails.get_mut(&name("core")).unwrap();
+    bounds.get_mut(&RailField::Voltage).unwrap().is.min = 995_000;
+    let first = bench.hear(Input::Begin);
+    assert_eq!(bench.finish_from(first), "finish:3");
+    let after = bench.said.split("open:1").nth(1).unwrap();
+    insta::assert_snapshot!(after.trim_start(), @r"
+    +subrun_opened apply
+    +started:a +finished:a:error +cancelling:safety_violation release
+    +closed:error sync close:1 +subrun_finished:1:error +run_finished:completed:error sync finish:3
+    ");
+    let state = bench.dispatcher.state();
+    assert_eq!(state.status, RunStatus::Completed);
+    assert_eq!(
+        state.stop_reason().unwrap(),
+        "a step about to start was outside the bounds in force: core.voltage = 990mV is outside 995mV .. 1100mV"
+    );
 }
 
 #[test]

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use rustix::io::Errno;
 
+use crate::domain::units::Bytes;
+
 use super::logs_sync::LogSyncer;
 use super::logs_trim::{self, Trim};
 
@@ -28,13 +30,19 @@ pub enum LogError {
         source: io::Error,
     },
     /// The log is past its cap on a file system that cannot take the middle back: the execution must end.
-    #[error("log {} is past {cap} bytes, and its file system cannot punch holes", .path.display())]
+    #[error("{} is past {}, and its file system cannot punch holes", in_sub_run(path), Bytes(*cap))]
     NoHoles {
         /// Which log.
         path: PathBuf,
         /// The cap, bytes.
         cap: u64,
     },
+}
+
+/// A log as the sub-run's record names it: `stdout/00_cpu-smoke.log`.
+fn in_sub_run(path: &Path) -> String {
+    let parts: Vec<_> = path.iter().rev().take(2).map(|part| part.to_string_lossy()).collect();
+    parts.into_iter().rev().collect::<Vec<_>>().join("/")
 }
 
 /// Sizes at one instant, bytes, as written by the diagnostic (holes included).

@@ -163,7 +163,7 @@ impl<'r> Runner<'r> {
         Ok(Self {
             reaper,
             signals,
-            dispatcher: Dispatcher::new(plan.clone(), header, orders),
+            dispatcher: Dispatcher::new(&plan, header, orders),
             recorder: Recorder::create(&dir, events)?,
             syncer: LogSyncer::start()?,
             plan,

@@ -308,3 +308,63 @@ fn a_full_disk_ends_the_step_and_the_run_with_4() {
         assert_eq!(steps[..3], ["subrun_opened", "step_started", "step_spawned"]);
     });
 }
+
+#[test]
+fn a_restore_command_that_fails_is_an_error_and_stops_the_run() {
+    alone(&this("a_restore_command_that_fails_is_an_error_and_stops_the_run"), || {
+        let mut flow = Flow::default();
+        flow.add("pass.sh", &[], |adapter, _| {
+            for program in ["exit_n.sh", "leave_grandchild.sh", "gone.sh"] {
+                let path = diag(program).display().to_string();
+                adapter.restore.push(Executable { path, sha256: String::new() });
+            }
+        });
+        flow.add("pass.sh", &[], |_, _| {});
+        check(
+            flow,
+            |_| {},
+            |said, _| {
+                insta::assert_snapshot!(said, @r"
+            s0-pass-sh: error {} restore command exit_n.sh ended with exit code 1; restore command gone.sh could not be started: gone.sh does not exist
+            exit 4
+            ");
+            },
+        );
+    });
+}
+
+/// A file system that cannot punch holes, taken away on drop; `None` where mounting is not allowed.
+struct NoHoles(tempfile::TempDir);
+
+impl NoHoles {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().ok()?;
+        let mount = std::process::Command::new("mount").args(["-t", "ramfs", "ramfs"]).arg(folder.path()).output();
+        mount.is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for NoHoles {
+    fn drop(&mut self) {
+        drop(std::process::Command::new("umount").arg(self.0.path()).output());
+    }
+}
+
+#[test]
+fn a_flood_where_no_holes_can_be_punched_is_ended() {
+    alone(&this("a_flood_where_no_holes_can_be_punched_is_ended"), || {
+        let Some(disk) = NoHoles::mount() else { return };
+        let mut flow = Flow::default();
+        flow.add("flood.sh", &[], |_, _| {});
+        let (job, listener) = flow.job(disk.0.path());
+        let dir = job.dir.clone();
+        let finish = run(job).unwrap();
+        let said = told(&finish, &dir, &listener);
+        insta::assert_snapshot!(said, @r"
+        s0-flood-sh: error {} stdout/00_s0-flood-sh.log is past 1MiB, and its file system cannot punch holes
+        exit 4
+        ");
+        let log = dir.subrun(&format!("{ID}-s00")).unwrap().root().join("stdout/00_s0-flood-sh.log");
+        assert!(fs::metadata(log).unwrap().len() <= 1 << 20);
+    });
+}
