@@ -1,9 +1,11 @@
 //! What can be typed: commands, flags and their help. Says nothing of what they mean and reads no environment.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+use crate::commands::plan::MAX_UNIT;
 use crate::domain::seed::Seed;
 
 const EXIT_CODES: &str = "\
@@ -377,15 +379,26 @@ pub struct RunChoice {
     pub id: String,
 }
 
-/// The longest text of a unit, in bytes.
-pub const UNIT_BYTES: usize = 128;
+/// Reads a command line. Help and usage errors take their colours from `--color` as well, wherever it stands.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let after = |flag: &str| words.windows(2).find(|pair| pair[0] == flag).map(|pair| pair[1].clone());
+    let inside = || words.iter().find_map(|word| word.to_str()?.strip_prefix("--color=").map(OsString::from));
+    let colour = match after("--color").or_else(inside).as_ref().and_then(|word| word.to_str()) {
+        Some("always") => clap::ColorChoice::Always,
+        Some("never") => clap::ColorChoice::Never,
+        _ => clap::ColorChoice::Auto,
+    };
+    let matches = Arguments::command().color(colour).try_get_matches_from(words)?;
+    Arguments::from_arg_matches(&matches)
+}
 
 fn unit(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("a unit is not empty".to_owned());
     }
-    if text.len() > UNIT_BYTES {
-        return Err(format!("a unit is at most {UNIT_BYTES} bytes, this has {}", text.len()));
+    if text.len() > MAX_UNIT {
+        return Err(format!("a unit is at most {MAX_UNIT} bytes, this has {}", text.len()));
     }
     if text.chars().any(char::is_control) {
         return Err("a unit has no control characters".to_owned());
@@ -411,10 +424,9 @@ fn sub_runs(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     fn check(line: &str, expected: &str) {
-        let said = match Arguments::try_parse_from(line.split(' ')) {
+        let said = match parse(line.split(' ').map(OsString::from)) {
             Ok(arguments) => format!("{:?}", arguments.command),
             Err(error) => {
                 let text = error.to_string();

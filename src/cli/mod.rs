@@ -10,15 +10,12 @@ mod surroundings;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
-use crate::cli::args::Arguments;
 use crate::cli::console::Console;
 
 /// Runs the program on the process's own arguments.
 pub fn main() -> ExitCode {
     install_bug_report();
-    let arguments = match Arguments::try_parse() {
+    let arguments = match args::parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(usage) => {
             // Help goes to stdout and usage errors to stderr; neither minds that nobody reads.

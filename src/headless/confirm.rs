@@ -16,6 +16,8 @@ use crate::headless::progress;
 const WIDTH: usize = 80;
 /// Columns of the label at the start of a line.
 const LABEL: usize = 10;
+/// Columns of what is planned of what is allowed, where a bar stands behind it.
+const PLANNED: usize = 46;
 /// Things of one kind that are spelled out.
 const LISTED: usize = 20;
 
@@ -100,7 +102,11 @@ fn rail(out: &mut String, rail: &RailUse, proposal: &Proposal) {
         if jittered { " with jitter" } else { "" },
         range(rail.allowed.min, rail.allowed.max)
     );
-    let _ = writeln!(out, "  {name:<18}{planned:<46}{}", bar(rail));
+    if planned.width() > PLANNED {
+        let _ = writeln!(out, "  {name:<18}{planned}\n  {:<18}{}", "", bar(rail));
+    } else {
+        let _ = writeln!(out, "  {name:<18}{planned:<PLANNED$}{}", bar(rail));
+    }
     let _ = writeln!(out, "  {:<18}headroom {}, {}", "", end(below, "below"), end(above, "above"));
     lines(out, &" ".repeat(20), &format!("bounds from {}", rail.from.join(", ")));
 }
@@ -143,7 +149,7 @@ fn warnings(out: &mut String, proposal: &Proposal) {
     }
     for (at, drift) in proposal.drift.iter().enumerate() {
         if at == LISTED {
-            warn(&format!("and {} more", count((proposal.drift.len() - at) as u64, "change")));
+            warn(&format!("and {}", count((proposal.drift.len() - at) as u64, "more change")));
             break;
         }
         warn(&format!("changed since the plan was made: {drift}"));
@@ -244,3 +250,7 @@ fn reply(from: &mut impl BufRead) -> io::Result<Option<String>> {
     let read = io::Read::take(from, 4096).read_until(b'\n', &mut bytes)?;
     Ok((read > 0).then(|| String::from_utf8_lossy(&bytes).trim().to_owned()))
 }
+
+#[cfg(test)]
+#[path = "confirm_tests.rs"]
+mod tests;
