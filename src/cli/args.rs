@@ -366,7 +366,7 @@ pub struct Start {
     /// Stop after so many failed sub-runs
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_fail: Option<u32>,
-    /// Run although another run is going on in this runs folder
+    /// Run although another run is going on on this host
     #[arg(long)]
     pub allow_concurrent: bool,
 }

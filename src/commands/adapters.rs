@@ -253,9 +253,8 @@ impl Findings<'_> {
         let warnings = entry.problems.list().len().saturating_sub(entry.problems.errors());
         match (entry.problems.errors(), warnings) {
             (0, 0) => self.add("manifest", Outcome::Ok, "no errors"),
-            (0, n) => self.add("manifest", Outcome::Note, format!("{n} warnings, below")),
-            (1, _) => self.add("manifest", Outcome::Fail, "1 error, below"),
-            (n, _) => self.add("manifest", Outcome::Fail, format!("{n} errors, below")),
+            (0, n) => self.add("manifest", Outcome::Note, format!("{}, below", counted(n, "warning"))),
+            (n, _) => self.add("manifest", Outcome::Fail, format!("{}, below", counted(n, "error"))),
         }
     }
 
@@ -267,7 +266,8 @@ impl Findings<'_> {
         let judgement = &adapter.judgement;
         if adapter.declares_proof() {
             let metrics = judgement.metrics.iter().filter(|metric| metric.required).count();
-            let says = format!("{} expectations, {metrics} required metrics", judgement.expect.len());
+            let says =
+                format!("{}, {}", counted(judgement.expect.len(), "expectation"), counted(metrics, "required metric"));
             self.add("proof", Outcome::Ok, says);
         } else {
             self.add("proof", Outcome::Note, "no proof declared: its exit code alone decides a pass");
@@ -288,7 +288,7 @@ impl Findings<'_> {
                 let (outcome, how) = match resolved.spelling {
                     Spelling::Relative => (Outcome::Ok, String::new()),
                     Spelling::Bare => (Outcome::Ok, format!("found on PATH as {}, ", resolved.path.display())),
-                    Spelling::Absolute => (Outcome::Note, "an absolute path, outside diags/, ".to_owned()),
+                    Spelling::Absolute => (Outcome::Note, "an absolute path, taken as it is, ".to_owned()),
                 };
                 self.add(check, outcome, format!("{}: {how}{by}", path.value));
                 if resolved.spelling != Spelling::Relative {
@@ -386,6 +386,11 @@ impl Findings<'_> {
             }
         }
     }
+}
+
+/// `1 error`, `3 errors`.
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A user's name for its id, from `/etc/passwd` alone; else the id.

@@ -190,21 +190,21 @@ pub fn overview(context: &Context, overview: &Overview) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let workspace = sanitize::escaped(&context.workspace.display().to_string()).into_owned();
     let _ = writeln!(out, "Road Runner {version}, workspace {workspace}");
-    section(&mut out, "flows", overview.flows.len(), |table| {
+    section(&mut out, ["flow", "flows"], overview.flows.len(), |table| {
         for row in &overview.flows {
             let steps = count(row.steps.len() as u64, "step");
             let says = note(row.errors, row.description.as_deref());
             table.row([row.name.as_str(), if row.errors > 0 { "-" } else { &steps }, &says]);
         }
     });
-    section(&mut out, "margins", overview.margins.len(), |table| {
+    section(&mut out, ["margin", "margins"], overview.margins.len(), |table| {
         for row in &overview.margins {
             let points = count(u64::try_from(row.points).unwrap_or(u64::MAX), "point");
             let says = if row.errors > 0 { note(row.errors, None) } else { axes(&row.axes) };
             table.row([row.name.as_str(), if row.errors > 0 { "-" } else { &points }, &says]);
         }
     });
-    section(&mut out, "adapters", overview.adapters.len(), |table| {
+    section(&mut out, ["adapter", "adapters"], overview.adapters.len(), |table| {
         for row in &overview.adapters {
             let proof = if row.proof == Some(false) { "no proof declared" } else { "" };
             let path = row.path.clone().unwrap_or_else(|| "-".to_owned());
@@ -212,7 +212,7 @@ pub fn overview(context: &Context, overview: &Overview) -> String {
             table.row([&row.name, &path, &says]);
         }
     });
-    section(&mut out, "policies", overview.policies.len(), |table| {
+    section(&mut out, ["policy", "policies"], overview.policies.len(), |table| {
         for row in &overview.policies {
             table.row([&row.name, row.kind, &note(row.errors, Some(&row.rails.join(" ")))]);
         }
@@ -226,10 +226,10 @@ pub fn overview(context: &Context, overview: &Overview) -> String {
     out
 }
 
-fn section(out: &mut String, noun: &str, rows: usize, fill: impl FnOnce(&mut Table)) {
+fn section(out: &mut String, [one, many]: [&str; 2], rows: usize, fill: impl FnOnce(&mut Table)) {
     let mut table = Table::indented(2);
     fill(&mut table);
-    let _ = writeln!(out, "\n{rows} {noun}");
+    let _ = writeln!(out, "\n{rows} {}", if rows == 1 { one } else { many });
     out.push_str(&table.text());
 }
 

@@ -1,4 +1,6 @@
 //! The one integration binary: everything that looks at Road Runner from outside. Never a test of one module's insides.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod floors;
