@@ -1,6 +1,8 @@
 //! The one integration binary: everything that looks at Road Runner from outside. Never a test of one module's insides.
 
 #[cfg(test)]
+mod adapters;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod floors;
