@@ -50,6 +50,7 @@ pub struct Execution<'r> {
     /// Its logs.
     pub logs: StepLogs,
     tree: ProcessTree<'r>,
+    launched: Instant,
     exit: Option<LeaderExit>,
     leader_end: Option<Instant>,
     told: bool,
@@ -94,6 +95,8 @@ impl<'r> Execution<'r> {
             stdout: logs.stdout().file(),
             stderr: logs.stderr().file(),
         };
+        // On a busy host the program may have run for a while before we do again: that time is its own.
+        let launched = Instant::now();
         let child = spawn(launch).map_err(|error| StartError::Program(error.to_string()))?;
         let tree = ProcessTree::adopt(reaper, child).map_err(|error| StartError::Program(error.to_string()))?;
         let now = Instant::now();
@@ -103,6 +106,7 @@ impl<'r> Execution<'r> {
             environment,
             logs,
             tree,
+            launched,
             exit: None,
             leader_end: None,
             told: false,
@@ -112,10 +116,10 @@ impl<'r> Execution<'r> {
         })
     }
 
-    /// Its process id and start time, for the record.
-    pub fn spawned(&self) -> Input {
+    /// Its process id and start time, for the record, and the moment from which its time counts.
+    pub fn spawned(&self) -> (Input, Instant) {
         let pid = u32::try_from(self.tree.pid().as_raw_nonzero().get()).unwrap_or_default();
-        Input::Spawned { pid, start_ticks: self.tree.start_ticks() }
+        (Input::Spawned { pid, start_ticks: self.tree.start_ticks() }, self.launched)
     }
 
     /// How the leader ended; `None` while its tree is not gone, and for one that was abandoned.

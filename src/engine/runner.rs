@@ -295,7 +295,7 @@ impl<'r> Runner<'r> {
             // Until there are controllers nothing is applied, so nothing has to settle or to come home.
             Effect::Apply(_) => Some(Input::Applied(Ok(()))),
             Effect::Release(_) => Some(Input::Released(Ok(()))),
-            Effect::Start(start) => Some(self.start(*start)?),
+            Effect::Start(start) => return self.start(*start).map(Some),
             Effect::Terminate => {
                 self.execution.as_mut().into_iter().for_each(Execution::terminate);
                 None
@@ -358,7 +358,7 @@ impl<'r> Runner<'r> {
         }
     }
 
-    fn start(&mut self, start: Start) -> Result<Input, String> {
+    fn start(&mut self, start: Start) -> Result<(Input, Now), String> {
         let Some(sub_run) = &self.sub_run else {
             return Err("the sub-run's directory is not there".to_owned());
         };
@@ -370,8 +370,11 @@ impl<'r> Runner<'r> {
         let environment =
             |start: &Start, artifacts: &Path| self.environment.of(manifest, &sub_run.id, start, artifacts);
         match Execution::start(self.reaper, &sub_run.dir, &name, max_log, start, environment) {
-            Ok(execution) => Ok(self.execution.insert(execution).spawned()),
-            Err(StartError::Program(why)) => Ok(Input::NotStarted(why)),
+            Ok(execution) => {
+                let (spawned, launched) = self.execution.insert(execution).spawned();
+                Ok((spawned, self.at(launched)))
+            }
+            Err(StartError::Program(why)) => Ok((Input::NotStarted(why), self.now())),
             Err(error @ (StartError::Store(_) | StartError::Log(_))) => Err(error.to_string()),
         }
     }
