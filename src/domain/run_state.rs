@@ -4,6 +4,7 @@
 mod tests;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::event::{
@@ -13,7 +14,7 @@ use crate::domain::name::Name;
 use crate::domain::plan::Plan;
 use crate::domain::tally::{self, Child, Flaky, Gap};
 use crate::domain::time::Timestamp;
-use crate::domain::verdict::{Effects, Verdict};
+use crate::domain::verdict::{CancelReason, Effects, Verdict};
 
 /// What is known of a run besides its plan before its first event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct RunState {
     pub pid: Option<u32>,
     /// Why it is being ended early.
     pub cancel: Option<Cancelling>,
+    /// Every reason that was recorded for that, the gravest and those before it.
+    pub cancels: BTreeSet<CancelReason>,
     /// The run's verdict and exit code, once it has ended.
     pub end: Option<(Verdict, u8)>,
     /// One for each planned sub-run.
@@ -110,6 +113,7 @@ impl RunState {
             ended_at: None,
             pid: None,
             cancel: None,
+            cancels: BTreeSet::new(),
             end: None,
             sub_runs,
             current: None,
@@ -131,10 +135,12 @@ impl RunState {
                 self.status = RunStatus::Running;
                 self.pid = Some(event.pid);
                 self.cancel = None;
+                self.cancels.clear();
                 self.ended_at = None;
                 self.end = None;
             }
             RunEvent::Cancelling(event) => {
+                self.cancels.insert(event.reason);
                 if self.cancel.as_ref().is_none_or(|before| before.reason < event.reason) {
                     self.cancel = Some(event.clone());
                 }

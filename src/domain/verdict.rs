@@ -193,6 +193,8 @@ impl CancelReason {
 
 /// The exit codes of `formats.md`, first that applies.
 pub mod exit {
+    use std::collections::BTreeSet;
+
     use super::{CancelReason, Verdict};
 
     /// Everything passed; plan and dry run.
@@ -221,25 +223,31 @@ pub mod exit {
     /// `verdicts` are those of its sub-runs; `unit_failed` and `rig_failed` say whether any step anywhere was a unit
     /// failure or an error, since an error outranks a failure in a sub-run's verdict but not in the exit code.
     pub fn of_run(
-        cancel: Option<CancelReason>,
+        cancels: &BTreeSet<CancelReason>,
         verdict: Verdict,
         unit_failed: bool,
         rig_failed: bool,
         dry_run: bool,
     ) -> u8 {
-        match cancel {
-            Some(CancelReason::SafetyViolation) => return SAFETY,
-            Some(CancelReason::Interrupt | CancelReason::Kill | CancelReason::StopAfterStep) => return INTERRUPT,
-            Some(CancelReason::Terminate) => return TERMINATE,
-            Some(CancelReason::Hangup) => return HANGUP,
-            Some(CancelReason::RecordFailed) => return RIG,
-            Some(CancelReason::RestoreFailed | CancelReason::StopRun | CancelReason::MaxFail) | None => {}
+        use CancelReason::{
+            Hangup, Interrupt, Kill, RecordFailed, RestoreFailed, SafetyViolation, StopAfterStep, Terminate,
+        };
+        // Several may have come one after the other; the first row of the table that applies counts.
+        let rows: [(&[CancelReason], u8); 5] = [
+            (&[SafetyViolation], SAFETY),
+            (&[Interrupt, Kill, StopAfterStep], INTERRUPT),
+            (&[Terminate], TERMINATE),
+            (&[Hangup], HANGUP),
+            (&[RecordFailed], RIG),
+        ];
+        if let Some((_, code)) = rows.iter().find(|(reasons, _)| reasons.iter().any(|r| cancels.contains(r))) {
+            return *code;
         }
         if unit_failed {
             return FAIL;
         }
         // A rail that nobody brought home is the rig's failure, whatever its step's verdict was.
-        if rig_failed || cancel == Some(CancelReason::RestoreFailed) {
+        if rig_failed || cancels.contains(&RestoreFailed) {
             return RIG;
         }
         match verdict {
@@ -261,7 +269,7 @@ mod tests {
     #[test]
     fn exit_codes_first_that_applies() {
         let check = |cancel: Option<CancelReason>, verdict: Verdict, unit: bool, rig: bool, expected: u8| {
-            let code = exit::of_run(cancel, verdict, unit, rig, false);
+            let code = exit::of_run(&cancel.into_iter().collect(), verdict, unit, rig, false);
             assert_eq!(code, expected, "{cancel:?} {verdict:?} {unit} {rig}");
         };
         let none = None;
@@ -293,7 +301,12 @@ mod tests {
         }
         check(Some(CancelReason::RestoreFailed), Fail, true, true, 1);
         check(Some(CancelReason::RestoreFailed), Pass, false, false, 4);
-        assert_eq!(exit::of_run(None, Skipped, false, false, true), 0, "a dry run");
+        assert_eq!(exit::of_run(&BTreeSet::new(), Skipped, false, false, true), 0, "a dry run");
+        let several =
+            |reasons: &[CancelReason]| exit::of_run(&reasons.iter().copied().collect(), Error, true, true, false);
+        assert_eq!(several(&[CancelReason::SafetyViolation, CancelReason::Kill]), 3);
+        assert_eq!(several(&[CancelReason::Interrupt, CancelReason::RecordFailed]), 130);
+        assert_eq!(several(&[CancelReason::MaxFail, CancelReason::Hangup, CancelReason::Terminate]), 143);
     }
 
     #[test]

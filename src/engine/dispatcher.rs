@@ -509,7 +509,7 @@ impl Dispatcher {
         };
         let verdict = self.state.run_verdict();
         let (unit_failed, rig_failed) = self.state.failures();
-        let exit_code = exit::of_run(cancel, verdict, unit_failed, rig_failed, dry_run);
+        let exit_code = exit::of_run(&self.state.cancels, verdict, unit_failed, rig_failed, dry_run);
         self.record(now, RunFinished { status, verdict, exit_code });
         self.out.extend([Effect::Sync, Effect::Finish(exit_code)]);
         self.phase = Phase::Over;
