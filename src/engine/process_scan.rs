@@ -1,11 +1,17 @@
 //! Who descends from this process, read from `/proc`: the living and the dead that nobody has collected.
 //! Never signals and never waits; what it returns is a photograph and may be out of date.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 
 use rustix::process::Pid;
+
+/// Looks at a tree that changes meanwhile.
+const LOOKS: usize = 4;
+/// Processes after which a photograph is large enough.
+const MANY: usize = 50_000;
 
 /// One process as `/proc/<pid>/stat` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,18 +117,25 @@ impl Children {
             let own = rustix::process::getpid().as_raw_nonzero().get();
             return Ok(descend(&every_process()?, own));
         }
-        let mut found: Vec<Process> = self.list()?.into_iter().filter_map(Process::read).collect();
+        let mut found: Vec<Process> = vec![];
+        let mut seen = BTreeSet::new();
         let mut next = 0;
-        while let Some(process) = found.get(next) {
-            next += 1;
-            if !process.ended {
-                let children = children_of(process.pid);
-                found.extend(children.into_iter().filter_map(Process::read));
+        // What loses its parent while we look comes home to us: looked at again until nothing is new. Only what keeps
+        // forking is always new, and that is better signalled now and looked at again.
+        for _ in 0..LOOKS {
+            let known = found.len();
+            let mut pids = self.list()?;
+            loop {
+                let new = pids.into_iter().filter(|pid| seen.insert(pid.as_raw_nonzero()));
+                found.extend(new.filter_map(Process::read));
+                let Some(process) = found.get(next).filter(|_| next < MANY) else { break };
+                next += 1;
+                pids = if process.ended { vec![] } else { children_of(process.pid) };
+            }
+            if found.len() == known || found.len() > MANY {
+                break;
             }
         }
-        // A process that moves while we look may be met twice.
-        let mut seen = std::collections::BTreeSet::new();
-        found.retain(|process| seen.insert(process.pid.as_raw_nonzero()));
         Ok(found)
     }
 }
