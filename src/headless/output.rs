@@ -47,10 +47,10 @@ impl<W: Write> Output<W> {
 
     /// A value as JSON over several lines, with everything escaped that could move a cursor.
     pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
-        match serde_json::to_string_pretty(value) {
-            Ok(text) => self.line(&escaped_json(&text)),
-            Err(error) => self.note(Err(error.into())),
+        if let Err(error) = serde_json::to_writer_pretty(Escaping(&mut *self), value) {
+            self.note(Err(error.into()));
         }
+        self.text("\n");
     }
 
     /// Hands on what the buffer holds.
@@ -98,6 +98,24 @@ impl<W: Write> Write for Output<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         Self::flush(self);
+        Ok(())
+    }
+}
+
+/// Escapes JSON on its way, so that a plan of any size is never one text.
+struct Escaping<'a, W: Write>(&'a mut Output<W>);
+
+impl<W: Write> Write for Escaping<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // The encoder hands over whole characters; ASCII, which is nearly all, needs no look at each.
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.chars().any(sanitize::is_hostile) => self.0.text(&escaped_json(text)),
+            _ => self.0.bytes(bytes),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

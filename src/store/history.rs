@@ -108,11 +108,12 @@ pub fn list(runs: &Path) -> Result<Vec<RunEntry>, StoreError> {
 
 /// The run that `asked` means: `latest`, an id, a unique prefix of one, or a prefix of a plan's digest (its newest run).
 pub fn select(runs: &Path, asked: &str) -> Result<RunEntry, SelectError> {
-    // Whatever could not begin an id or a digest ends here, before the disk is touched.
+    // Whatever could not begin an id or a digest ends here and never becomes part of a path; what there is is listed.
     let plausible =
         !asked.is_empty() && asked.len() <= 64 && asked.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if !plausible {
-        return Err(SelectError::Unknown { asked: asked.to_owned(), near: Vec::new() });
+        let near = near(&ids(runs).unwrap_or_default(), "");
+        return Err(SelectError::Unknown { asked: asked.to_owned(), near });
     }
     if asked == "latest" {
         return list(runs)?.into_iter().next().ok_or_else(|| SelectError::Empty { folder: runs.to_path_buf() });

@@ -4,6 +4,7 @@ mod bad_files;
 mod bad_flows;
 mod bad_plans;
 mod inspect;
+mod live;
 mod monsters;
 mod running;
 mod usage;

@@ -242,7 +242,7 @@ fn runs_that_are_not_there() {
     let before = bench.runs();
     insta::assert_snapshot!(told(&bench, "runs show ../../etc").all(), @r"
     --- stderr
-    error: no run '../../etc'
+    error: no run '../../etc'; there is rr-TIME-DIGEST, rr-TIME-DIGEST
     help: road_runner runs list shows every run
     => 2
     ");
