@@ -71,6 +71,9 @@ pub struct Judgement {
     pub exit_codes: ExitCodes,
     /// What makes an effect.
     pub effects: BTreeMap<Effect, Vec<EffectRule>>,
+    /// Signs that the rig failed and not the unit, for tools that exit alike for both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rig_errors: Vec<EffectRule>,
     /// Proof that the test took place; all must hold for a pass.
     pub expect: Vec<Expectation>,
     /// Measured values.

@@ -68,6 +68,15 @@ pub fn judge(rules: &Judgement, params: &BTreeMap<Name, ParamValue>, seen: &Seen
         .collect();
     let effects = effects(rules, seen);
     let (mut verdict, mut reason) = end(rules, seen);
+    // What the unit did wrong is not undone by what the rig did.
+    let harmed = effects.iter().any(|effect| *effect != Effect::Ce);
+    if !harmed
+        && matches!(verdict, Verdict::Pass | Verdict::Fail | Verdict::Skipped)
+        && let Some(rule) = rules.rig_errors.iter().find(|rule| holds(rule, seen))
+    {
+        reason = Some(rig_error(rule, reason, seen));
+        verdict = Verdict::Error;
+    }
     if let Some(code) = seen.exit_code {
         let held = Some(rules.exit_codes.pass.contains(&code));
         evidence.push(Evidence { check: "exit code".to_owned(), held, found: Some(code.to_string()) });
@@ -164,15 +173,30 @@ fn end_by_itself(rules: &Judgement, seen: &Seen) -> (Verdict, Option<String>) {
     }
 }
 
-fn effects(rules: &Judgement, seen: &Seen) -> Effects {
-    let holds = |rule: &EffectRule| {
-        let exit = rule.exit.is_none_or(|code| seen.exit_code == Some(code));
-        let found = |pattern: &Option<String>, matches: &Matches| {
-            pattern.as_ref().is_none_or(|pattern| matches.contains_key(pattern))
-        };
-        exit && found(&rule.stdout_matches, &seen.stdout) && found(&rule.stderr_matches, &seen.stderr)
+/// Whether all conditions of a rule hold.
+fn holds(rule: &EffectRule, seen: &Seen) -> bool {
+    let found = |pattern: &Option<String>, matches: &Matches| {
+        pattern.as_ref().is_none_or(|pattern| matches.contains_key(pattern))
     };
-    let declared = rules.effects.iter().filter(|(_, any)| any.iter().any(holds)).map(|(effect, _)| *effect);
+    rule.exit.is_none_or(|code| seen.exit_code == Some(code))
+        && found(&rule.stdout_matches, &seen.stdout)
+        && found(&rule.stderr_matches, &seen.stderr)
+}
+
+/// Why it is the rig's: how it ended, and what it said of it.
+fn rig_error(rule: &EffectRule, ended: Option<String>, seen: &Seen) -> String {
+    let said = |pattern: &Option<String>, matches: &Matches| {
+        let found = matches.get(pattern.as_ref()?)?;
+        Some(format!("it said `{}`", sanitize::line(found)))
+    };
+    let said = said(&rule.stdout_matches, &seen.stdout).or_else(|| said(&rule.stderr_matches, &seen.stderr));
+    let parts: Vec<String> = ended.into_iter().chain(said).collect();
+    if parts.is_empty() { "the rig failed".to_owned() } else { format!("the rig failed: {}", parts.join("; ")) }
+}
+
+fn effects(rules: &Judgement, seen: &Seen) -> Effects {
+    let declared =
+        rules.effects.iter().filter(|(_, any)| any.iter().any(|rule| holds(rule, seen))).map(|(effect, _)| *effect);
     let died = seen.ending.cause.is_none() && seen.signal.is_some_and(|signal| FAULTS.contains(&signal));
     declared.chain(died.then_some(Effect::Ac)).collect()
 }

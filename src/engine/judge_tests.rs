@@ -180,6 +180,35 @@ fn effects_need_all_their_conditions() {
 }
 
 #[test]
+fn signs_of_the_rig_count_where_the_unit_did_no_harm() {
+    let rule =
+        |pattern: &str| EffectRule { exit: None, stdout_matches: Some(pattern.to_owned()), stderr_matches: None };
+    let effects = BTreeMap::from([(Effect::Sdc, vec![rule("MISMATCH")]), (Effect::Ce, vec![rule("CE")])]);
+    let rig_errors =
+        vec![EffectRule { exit: Some(1), ..rule("full") }, EffectRule { exit: Some(9), ..EffectRule::default() }];
+    let rules = Judgement { effects, rig_errors, ..Judgement::default() };
+    let full = ("full", "disk full");
+    check(&rules, &printed(1, &[full]), Verdict::Error, "the rig failed: exit code 1; it said `disk full`", "");
+    check(
+        &rules,
+        &printed(1, &[full, ("CE", "CE")]),
+        Verdict::Error,
+        "the rig failed: exit code 1; it said `disk full`",
+        "ce",
+    );
+    check(&rules, &printed(1, &[full, ("MISMATCH", "MISMATCH")]), Verdict::Fail, "exit code 1", "sdc");
+    check(&rules, &printed(2, &[full]), Verdict::Fail, "exit code 2", "");
+    check(&rules, &exit(1), Verdict::Fail, "exit code 1", "");
+    check(&rules, &exit(9), Verdict::Error, "the rig failed: exit code 9", "");
+    let late =
+        Seen { ending: Ending { cause: Some(EndCause::TimeLimit(5)), ..Ending::default() }, ..printed(1, &[full]) };
+    check(&rules, &late, Verdict::Timeout, "still running at its time limit of 5ms", "");
+    let any = Judgement { rig_errors: vec![rule("full")], ..Judgement::default() };
+    check(&any, &printed(0, &[full]), Verdict::Error, "the rig failed: it said `disk full`", "");
+    check(&any, &Seen { stdout: printed(0, &[full]).stdout, ..died(11) }, Verdict::Fail, "died of SIGSEGV", "ac");
+}
+
+#[test]
 fn the_rig_outranks_and_what_is_left_is_told() {
     let rules = Judgement::default();
     let with = |code, ending| Seen { ending, ..exit(code) };

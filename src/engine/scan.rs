@@ -40,7 +40,9 @@ impl StreamPatterns {
     /// Compiles all patterns of a judgement. The reader of manifests has checked them; a plan edited since may fail.
     pub fn compile(judgement: &Judgement) -> Result<Self, regex::Error> {
         let mut all = Self::default();
-        for EffectRule { stdout_matches, stderr_matches, .. } in judgement.effects.values().flatten() {
+        for EffectRule { stdout_matches, stderr_matches, .. } in
+            judgement.effects.values().flatten().chain(&judgement.rig_errors)
+        {
             stdout_matches.iter().try_for_each(|pattern| all.stdout.add(pattern))?;
             stderr_matches.iter().try_for_each(|pattern| all.stderr.add(pattern))?;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use super::doc::{Doc, Fields};
-use super::judgement::{self, EFFECTS, EXIT_CODES, EXPECT, METRIC, Params};
+use super::judgement::{self, EFFECTS, EXIT_CODES, EXPECT, METRIC, Params, RULES};
 use super::keys::{Key, Shape};
 use super::params::{self, PARAM};
 use super::problem::quote;
@@ -42,6 +42,12 @@ pub const ADAPTER: &[Key] = &[
     Key::optional("restore", Shape::List(&Shape::Text), "[]", "Commands after each step, however it ended."),
     Key::optional("exit_codes", Shape::Fields(EXIT_CODES), "{ pass: [0] }", "What each exit code means."),
     Key::optional("effects", Shape::Fields(EFFECTS), "{}", "What makes an effect."),
+    Key::optional(
+        "rig_errors",
+        RULES,
+        "[]",
+        "Signs that the rig failed, whatever the exit code; an effect outranks them.",
+    ),
     Key::optional("expect", Shape::List(&Shape::Fields(EXPECT)), "[]", "Proof that the test took place."),
     Key::optional("metrics", Shape::List(&Shape::Fields(METRIC)), "[]", "Values recorded for each step."),
     Key::optional("timeout", Shape::Duration, "10m", "The time limit where a flow gives none."),

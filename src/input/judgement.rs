@@ -28,7 +28,8 @@ const RULE: &[Key] = &[
     Key::optional("stdout_matches", Shape::Regex, "", "Somewhere in stdout."),
     Key::optional("stderr_matches", Shape::Regex, "", "Somewhere in stderr."),
 ];
-const RULES: Shape = Shape::List(&Shape::Fields(RULE));
+/// Rules, any of which will do.
+pub const RULES: Shape = Shape::List(&Shape::Fields(RULE));
 
 /// The keys of `effects`.
 pub const EFFECTS: &[Key] = &[
@@ -87,6 +88,7 @@ pub fn read(doc: &Doc<'_>, manifest: &Fields<'_, '_>, params: &Params<'_>) -> Ju
     Judgement {
         exit_codes: exit_codes(doc, manifest),
         effects: effects(doc, manifest),
+        rig_errors: rules(doc, manifest, "rig_errors", "a rule of `rig_errors`"),
         expect: expectations(doc, manifest, params, &metrics),
         metrics,
     }
@@ -136,25 +138,29 @@ fn effects(doc: &Doc<'_>, manifest: &Fields<'_, '_>) -> BTreeMap<Effect, Vec<Eff
     let Some(node) = manifest.node("effects") else { return effects };
     let Some(fields) = doc.fields(node, "`effects`", EFFECTS) else { return effects };
     for effect in Effect::ALL {
-        let mut rules = vec![];
-        for node in fields.full_list(effect.as_str()) {
-            let what = format!("a rule of `{effect}`");
-            let Some(rule) = doc.fields(node, &what, RULE) else { continue };
-            let read = EffectRule {
-                exit: rule.int("exit").and_then(|code| i32::try_from(code.value).ok()),
-                stdout_matches: pattern(doc, &rule, "stdout_matches", 0),
-                stderr_matches: pattern(doc, &rule, "stderr_matches", 0),
-            };
-            if !["exit", "stdout_matches", "stderr_matches"].iter().any(|key| rule.has(key)) {
-                doc.push(doc.error(node.span, format!("{what} has no condition: it would always hold")));
-            }
-            rules.push(read);
-        }
+        let rules = rules(doc, &fields, effect.as_str(), &format!("a rule of `{effect}`"));
         if !rules.is_empty() {
             effects.insert(effect, rules);
         }
     }
     effects
+}
+
+fn rules(doc: &Doc<'_>, fields: &Fields<'_, '_>, key: &'static str, what: &str) -> Vec<EffectRule> {
+    let mut rules = vec![];
+    for node in fields.full_list(key) {
+        let Some(rule) = doc.fields(node, what, RULE) else { continue };
+        let read = EffectRule {
+            exit: rule.int("exit").and_then(|code| i32::try_from(code.value).ok()),
+            stdout_matches: pattern(doc, &rule, "stdout_matches", 0),
+            stderr_matches: pattern(doc, &rule, "stderr_matches", 0),
+        };
+        if !["exit", "stdout_matches", "stderr_matches"].iter().any(|key| rule.has(key)) {
+            doc.push(doc.error(node.span, format!("{what} has no condition: it would always hold")));
+        }
+        rules.push(read);
+    }
+    rules
 }
 
 fn expectations(

@@ -248,7 +248,7 @@ fn parameters_that_make_no_sense() {
 #[test]
 fn judgement_that_makes_no_sense() {
     insta::assert_snapshot!(
-        check("name: a\npath: a\nexit_codes: { fail: [0, 1], error: [1, 256] }\neffects: { sdc: [ {} ], crash: [], ce: [ { stdout_matches: '(' } ] }\nexpect:\n  - { stdout_matches: '[' }\n  - { metric: round }\n  - {}\n  - { min_duration: 5, metric: rounds }\n  - { min_duration: 5 }\n  - { stdout_absent: x, min: 1 }\n  - { min_duration: { param: x } }\nmetrics:\n  - { name: rounds, stdout_regex: 'rounds=[0-9]+' }\n  - { name: rounds, stdout_regex: '([0-9]+)', file: x }\n  - { name: f, file: ../x, pointer: a }\n  - { name: g, file: x }\n  - { name: h, stderr_regex: '(x)', min: 5, max: 1 }\n  - { name: i, stderr_regex: '(x)' }\n  - { name: i, stderr_regex: '(x)', min: { param: z } }\n"),
+        check("name: a\npath: a\nexit_codes: { fail: [0, 1], error: [1, 256] }\neffects: { sdc: [ {} ], crash: [], ce: [ { stdout_matches: '(' } ] }\nexpect:\n  - { stdout_matches: '[' }\n  - { metric: round }\n  - {}\n  - { min_duration: 5, metric: rounds }\n  - { min_duration: 5 }\n  - { stdout_absent: x, min: 1 }\n  - { min_duration: { param: x } }\nmetrics:\n  - { name: rounds, stdout_regex: 'rounds=[0-9]+' }\n  - { name: rounds, stdout_regex: '([0-9]+)', file: x }\n  - { name: f, file: ../x, pointer: a }\n  - { name: g, file: x }\n  - { name: h, stderr_regex: '(x)', min: 5, max: 1 }\n  - { name: i, stderr_regex: '(x)' }\n  - { name: i, stderr_regex: '(x)', min: { param: z } }\nrig_errors: [ {} ]\n"),
         @r"
     error: exit code 0 is listed as `fail`, and is a pass by default
      --> adapters/a.yaml:3:22
@@ -401,6 +401,12 @@ fn judgement_that_makes_no_sense() {
        |                                                   ^
        |
        = help: there are no parameters here
+
+    error: a rule of `rig_errors` has no condition: it would always hold
+      --> adapters/a.yaml:21:15
+       |
+    21 | rig_errors: [ {} ]
+       |               ^^
     "
     );
 }
