@@ -83,6 +83,8 @@ fn terminal() -> Option<(File, File)> {
     if foreground != rustix::process::getpgrp() {
         return None;
     }
+    // What was typed before the question stood there answers nothing.
+    rustix::termios::tcflush(&to, rustix::termios::QueueSelector::IFlush).ok()?;
     Some((to.try_clone().ok()?, to))
 }
 

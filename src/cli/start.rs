@@ -15,6 +15,7 @@ use crate::commands::run::{self, Options};
 use crate::domain::plan::Plan;
 use crate::domain::sanitize;
 use crate::domain::verdict::exit;
+use crate::headless::confirm;
 use crate::headless::progress::{self, Verbosity};
 
 /// `plan`.
@@ -181,9 +182,16 @@ fn execute_prepared(
     again: &dyn Fn() -> Result<Prepared, Failure>,
 ) -> Result<u8, Failure> {
     console.problems(&prepared.warnings, &prepared.sources);
-    if console.verbosity > Verbosity::Quiet {
-        for drift in &prepared.proposal.drift {
-            console.err.line(&format!("changed since the plan was made: {}", sanitize::line(drift)));
+    // Whoever is asked sees all of it with the question.
+    if start.yes || start.dry_run {
+        match console.verbosity {
+            Verbosity::Quiet => {}
+            Verbosity::Normal => {
+                for drift in &prepared.proposal.drift {
+                    console.err.line(&format!("changed since the plan was made: {}", sanitize::line(drift)));
+                }
+            }
+            Verbosity::Verbose => console.err.text(&confirm::text(&prepared.proposal)),
         }
     }
     let options = Options {

@@ -201,6 +201,33 @@ fn a_failing_unit() {
 }
 
 #[test]
+fn what_has_drifted_is_shown_before_it_runs_again() {
+    let bench = bench();
+    assert_eq!(told(&bench, &format!("plan -q {CHOICE}")).code, 0);
+    bench.program("diags/probe.sh", "#!/bin/sh\necho again\necho OK\n");
+    bench.edit("policy/safety.yaml", "max: 1100mV", "max: 1050mV");
+    let run = told(&bench, "run --plan latest --yes");
+    let changed: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("changed since")).collect();
+    insta::assert_snapshot!(changed.join("\n"), @r"
+    changed since the plan was made: bounds are tighter than when it was planned
+    changed since the plan was made: diags/probe.sh is another program than when it was planned
+    changed since the plan was made: policy policy/safety.yaml was edited since; the stored plan is used
+    ");
+    assert_eq!(run.code, 0, "{}", run.all());
+    let verbose = told(&bench, "run --plan latest --yes -v --dry-run");
+    assert!(verbose.stderr.contains("counts    3 sub-runs, 15 executions"), "{}", verbose.all());
+}
+
+#[test]
+fn what_was_typed_ahead_answers_nothing() {
+    let bench = bench();
+    let line = format!("run {CHOICE} -q");
+    let (said, code) = thinking(&bench, &line, "yes\nyes\n", &[("Type yes: ", "no")], &|| ());
+    assert!(said.ends_with("declined; nothing was started\n"), "{said}");
+    assert_eq!((code, bench.runs()), (3, vec![]));
+}
+
+#[test]
 fn a_dry_run_asks_nothing_and_starts_nothing() {
     let bench = bench();
     bench.program("diags/probe.sh", "#!/bin/sh\n: > \"$HOME/started\"\n");
@@ -295,11 +322,11 @@ fn a_reader_that_goes_away_does_not_end_the_run() {
 
 /// What a person at a terminal sees, and the exit code. Each answer is typed once its question stands there.
 fn at_a_terminal(bench: &Bench, line: &str, answers: &[(&str, &str)]) -> (String, u32) {
-    thinking(bench, line, answers, &|| ())
+    thinking(bench, line, "", answers, &|| ())
 }
 
-/// The same, with something that happens before each answer.
-fn thinking(bench: &Bench, line: &str, answers: &[(&str, &str)], meanwhile: &dyn Fn()) -> (String, u32) {
+/// The same, with something typed ahead before it starts, and something that happens before each answer.
+fn thinking(bench: &Bench, line: &str, ahead: &str, answers: &[(&str, &str)], meanwhile: &dyn Fn()) -> (String, u32) {
     let pair = native_pty_system().openpty(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 }).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_road_runner"));
     command.args(words(line));
@@ -308,10 +335,11 @@ fn thinking(bench: &Bench, line: &str, answers: &[(&str, &str)], meanwhile: &dyn
     command.env("NO_COLOR", "1");
     command.env("ROAD_RUNNER_HOST_LOCK", bench.path("../host.lock"));
     command.cwd(bench.workspace());
-    let mut child = pair.slave.spawn_command(command).unwrap();
-    drop(pair.slave);
     let mut from = pair.master.try_clone_reader().unwrap();
     let mut to = pair.master.take_writer().unwrap();
+    to.write_all(ahead.as_bytes()).unwrap();
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
     let mut answers = answers.iter();
     let mut next = answers.next();
     let (mut seen, mut since) = (vec![], 0);
@@ -353,7 +381,7 @@ fn a_person_is_asked() {
 fn what_changes_while_a_person_thinks_is_not_run() {
     let bench = bench();
     let edit = || bench.edit("margins/down.yaml", "to: 900mV", "to: 850mV");
-    let (said, code) = thinking(&bench, &format!("run {CHOICE}"), &[("Type yes: ", "yes")], &edit);
+    let (said, code) = thinking(&bench, &format!("run {CHOICE}"), "", &[("Type yes: ", "yes")], &edit);
     assert!(said.contains("the plan changed while it was being confirmed"), "{said}");
     assert_eq!((code, bench.runs()), (3, vec![]));
 }
