@@ -251,7 +251,10 @@ impl<'r> Runner<'r> {
     fn disk_trouble(&self) -> Option<String> {
         let folder = self.sub_run.as_ref()?.dir.root();
         match space::at(folder) {
-            Ok(space) if space.free_bytes < LEAST_FREE => Some(format!("no room is left at {}", folder.display())),
+            // A file system that counts nothing (ramfs) says zero of zero.
+            Ok(space) if space.total_bytes > 0 && space.free_bytes < LEAST_FREE => {
+                Some(format!("no room is left at {}", folder.display()))
+            }
             Ok(_) => None,
             Err(error) => Some(error.to_string()),
         }
@@ -421,8 +424,13 @@ impl<'r> Runner<'r> {
         if sizes != before {
             self.index_logs(execution.start.index, sizes);
         }
+        // A program whose own writes fail ends as if the unit had failed: with no room left its end is no evidence.
+        let trouble = self.disk_trouble();
         if self.record_error.is_none() {
             finished.map_err(|error| error.to_string())?;
+            if let Some(why) = &trouble {
+                return Err(why.clone());
+            }
         }
         let plan = self.plan.value();
         let adapter = plan.experiment.adapters.get(&execution.start.adapter).ok_or("the adapter is gone")?;
@@ -449,7 +457,11 @@ impl<'r> Runner<'r> {
                 seen.files.insert(metric.name.clone(), leavings::number(&execution.artifacts, file, pointer));
             }
         }
-        let outcome = judge(rules, &execution.start.params, &seen);
+        let mut outcome = judge(rules, &execution.start.params, &seen);
+        if let Some(why) = trouble {
+            (outcome.verdict, outcome.error) = (Verdict::Error, Some(why.clone()));
+            outcome.reason = Some(why);
+        }
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Ok(Judged {
             verdict: outcome.verdict,

@@ -310,6 +310,22 @@ fn a_full_disk_ends_the_step_and_the_run_with_4() {
 }
 
 #[test]
+fn a_program_that_fails_for_want_of_room_says_nothing_of_the_unit() {
+    alone(&this("a_program_that_fails_for_want_of_room_says_nothing_of_the_unit"), || {
+        let Some(disk) = TinyDisk::mount() else { return };
+        let mut flow = Flow::default();
+        // Its own writes fail at once, and it exits with 1 before anybody looks at the disk.
+        flow.add("flood.sh", &[], |_, _| {});
+        let (job, listener) = flow.job(disk.path());
+        let finish = run(job).unwrap();
+        assert_eq!(finish.exit_code, 4);
+        drop(listener);
+        let step = finish.state.sub_runs[0].clone();
+        assert_eq!((step.verdict, step.unit_failed), (Some(Verdict::Error), false));
+    });
+}
+
+#[test]
 fn a_restore_command_that_fails_is_an_error_and_stops_the_run() {
     alone(&this("a_restore_command_that_fails_is_an_error_and_stops_the_run"), || {
         let mut flow = Flow::default();
