@@ -229,19 +229,17 @@ pub mod exit {
         rig_failed: bool,
         dry_run: bool,
     ) -> u8 {
-        use CancelReason::{
-            Hangup, Interrupt, Kill, RecordFailed, RestoreFailed, SafetyViolation, StopAfterStep, Terminate,
-        };
-        // Several may have come one after the other; the first row of the table that applies counts.
-        let rows: [(&[CancelReason], u8); 5] = [
-            (&[SafetyViolation], SAFETY),
-            (&[Interrupt, Kill, StopAfterStep], INTERRUPT),
-            (&[Terminate], TERMINATE),
-            (&[Hangup], HANGUP),
-            (&[RecordFailed], RIG),
-        ];
-        if let Some((_, code)) = rows.iter().find(|(reasons, _)| reasons.iter().any(|r| cancels.contains(r))) {
-            return *code;
+        use CancelReason::{Hangup, RecordFailed, RestoreFailed, SafetyViolation, Terminate};
+        // Several may have come one after the other: the first row of the table that applies, and the gravest in it.
+        if cancels.contains(&SafetyViolation) {
+            return SAFETY;
+        }
+        match cancels.iter().rfind(|reason| reason.is_asked()) {
+            Some(Terminate) => return TERMINATE,
+            Some(Hangup) => return HANGUP,
+            Some(_) => return INTERRUPT,
+            None if cancels.contains(&RecordFailed) => return RIG,
+            None => {}
         }
         if unit_failed {
             return FAIL;
