@@ -6,3 +6,5 @@ mod adapters;
 mod cli;
 #[cfg(test)]
 mod floors;
+#[cfg(test)]
+mod samples;
