@@ -218,6 +218,18 @@ pub mod exit {
     /// Ended by SIGTERM.
     pub const TERMINATE: u8 = 143;
 
+    /// Every code with its meaning, in the order in which they are looked at: the first that applies.
+    pub const TABLE: [(&[u8], &str); 8] = [
+        (&[USAGE], "bad usage or invalid input"),
+        (&[SAFETY], "safety violation, or the limits were declined"),
+        (&[INTERRUPT, TERMINATE, HANGUP], "ended by SIGINT or the operator, by SIGTERM, by SIGHUP"),
+        (&[RIG], "artifacts could not be written"),
+        (&[FAIL], "the unit failed somewhere: `fail`, `timeout` or `crashed`"),
+        (&[RIG], "the rig failed: `error`"),
+        (&[INCONCLUSIVE], "it ran, but there is no proof, or the point was not held: `inconclusive`"),
+        (&[NOTHING], "nothing was judged: every step was skipped"),
+    ];
+
     /// The code of a run that has ended.
     ///
     /// `verdicts` are those of its sub-runs; `unit_failed` and `rig_failed` say whether any step anywhere was a unit

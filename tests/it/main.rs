@@ -5,6 +5,8 @@ mod adapters;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod samples;
