@@ -86,3 +86,31 @@ fn every_event_is_described_with_its_journal_and_fields() {
         assert!(page.contains(&format!("`{key}`")), "summary.json has `{key}`, the page does not");
     }
 }
+
+/// Commands in the pages for people: each exists, with the flags that are written there.
+#[test]
+fn commands_in_the_pages_are_commands() {
+    let mut checked = 0;
+    for name in ["README.md", "docs/quickstart.md", "docs/writing-adapters.md", "docs/exit-codes.md"] {
+        for line in page(name).lines() {
+            let Some((_, words)) = line.split_once("road_runner ") else { continue };
+            if !line.trim_start().starts_with(['r', 'P', '$']) || line.starts_with("runs/") {
+                continue;
+            }
+            let words: Vec<&str> = words.split('#').next().unwrap_or("").split_whitespace().collect();
+            let names: Vec<&str> =
+                words.iter().copied().take_while(|w| !w.starts_with('-') && !w.contains('_')).take(2).collect();
+            let help = |names: &[&str]| {
+                let program = env!("CARGO_BIN_EXE_road_runner");
+                let output = std::process::Command::new(program).args(names).arg("--help").output().unwrap();
+                output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+            };
+            let text = help(&names).or_else(|| help(&names[..1])).unwrap_or_else(|| panic!("{name}: {line}"));
+            for flag in words.iter().filter(|w| w.starts_with("--")) {
+                assert!(text.contains(flag), "{name}: `{line}`: no {flag}");
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 12, "{checked} commands");
+}
