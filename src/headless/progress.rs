@@ -84,7 +84,7 @@ impl<W: Write> Progress<W> {
             RunEvent::StepFinished(event) => Some(self.step_line(event)),
             RunEvent::SubrunFinished(event) if event.verdict == Verdict::Skipped => {
                 let reason = event.reason.as_deref().unwrap_or("skipped");
-                Some(format!("{} {} {}", self.sub_run_label(), Verdict::Skipped.glyph(), sanitize::line(reason)))
+                Some(format!("{} {} {}", self.label(event.index), Verdict::Skipped.glyph(), sanitize::line(reason)))
             }
             RunEvent::Cancelling(event) => {
                 let detail = event.detail.as_deref().map(|d| format!(": {}", sanitize::line(d))).unwrap_or_default();
@@ -100,7 +100,11 @@ impl<W: Write> Progress<W> {
     }
 
     fn sub_run_label(&self) -> String {
-        let index = self.state.current.unwrap_or(0);
+        self.label(self.state.current.unwrap_or(0))
+    }
+
+    /// `s03 core 3.2GHz 850mV`.
+    fn label(&self, index: u32) -> String {
         let count = self.state.plan.experiment.sub_runs();
         let width = crate::domain::summary::padding(count);
         let point = self.state.plan.experiment.point(index).unwrap_or_default();
