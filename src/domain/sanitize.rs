@@ -32,12 +32,12 @@ pub fn line(raw: &str) -> Cow<'_, str> {
     raw.chars().filter(|&c| !is_hostile(c)).map(|c| if broken(c) { ' ' } else { c }).collect::<String>().into()
 }
 
-/// Bytes that may be anything: not UTF-8 becomes the replacement character, then as [`line`].
+/// Bytes that may be anything: not UTF-8 becomes the replacement character, then as [`line()`].
 pub fn bytes(raw: &[u8]) -> String {
     line(&String::from_utf8_lossy(raw)).into_owned()
 }
 
-/// As [`line`], but what would be dropped is shown as `\u{..}`: for names and units, where dropping would hide a difference.
+/// As [`line()`], but what would be dropped is shown as `\u{..}`: for names and units, where dropping would hide a difference.
 pub fn escaped(raw: &str) -> Cow<'_, str> {
     let odd = |c: char| is_hostile(c) || c == '\t' || c == '\n';
     if !raw.chars().any(odd) {

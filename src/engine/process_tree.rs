@@ -84,7 +84,7 @@ pub struct LeaderExit {
     pub user: Duration,
     /// Processor time in the kernel, likewise.
     pub system: Duration,
-    /// Largest resident set, KiB, where it can be told: see [`Reaper::beyond_own`].
+    /// Largest resident set, KiB, where it can be told apart from our own.
     pub max_rss_kb: Option<u64>,
 }
 
