@@ -1,9 +1,11 @@
 //! What Road Runner can do, one file per use case. Never prints, never handles keys.
 
 pub mod adapters;
+pub mod clean;
 pub mod context;
 pub mod executables;
 pub mod failure;
+pub mod init;
 pub mod inspect;
 pub mod margins;
 pub mod plan;
@@ -13,5 +15,6 @@ pub mod record;
 pub mod rerun;
 pub mod run;
 pub mod runs;
+pub mod samples;
 pub mod stored;
 pub mod violations;

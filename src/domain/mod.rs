@@ -18,6 +18,7 @@ pub mod planner;
 pub mod point;
 pub mod policy;
 pub mod problem;
+pub mod retention;
 pub mod run_state;
 pub mod sanitize;
 pub mod seed;

@@ -4,6 +4,7 @@ pub mod confirm;
 pub mod explain;
 pub mod history;
 pub mod lists;
+pub mod maintenance;
 pub mod output;
 pub mod plan;
 pub mod problems;

@@ -3,12 +3,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -75,18 +76,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 impl Lock {
     /// Takes the lock at `path` for `holder`, or fails with [`StoreError::Locked`] naming who has it.
     pub fn acquire(path: &Path, scope: LockScope, holder: &Holder) -> Result<Self, StoreError> {
-        let file = open_for_taking(path, scope).map_err(StoreError::io("lock", path))?;
-        for attempt in 1.. {
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(Errno::INTR) => {}
-                Err(Errno::WOULDBLOCK) if attempt < TRIES => thread::sleep(PAUSE),
-                Err(Errno::WOULDBLOCK) => {
-                    return Err(StoreError::Locked { path: path.to_path_buf(), holder: read_holder(&file) });
-                }
-                Err(error) => return Err(StoreError::io("lock", path)(error)),
-            }
-        }
+        let file = open_for_taking(CWD, path, scope).map_err(StoreError::io("lock", path))?;
+        take(&file, path)?;
         let mut text = serde_json::to_vec(holder).map_err(|error| StoreError::encode(path, error))?;
         text.push(b'\n');
         // The new text first, then the cut: a reader in between finds it whole, with old bytes behind it.
@@ -94,6 +85,20 @@ impl Lock {
             .and_then(|()| file.set_len(text.len() as u64))
             .map_err(StoreError::io("write", path))?;
         Ok(Self { path: path.to_path_buf(), _file: file })
+    }
+
+    /// Takes the lock of a run by its open directory, which lies at `dir`, to delete it. Writes nothing into it: the disk
+    /// may be full. Where it is so full that a missing lock cannot even be made, nobody else can make one either.
+    pub fn hold(folder: &File, dir: &Path) -> Result<Option<Self>, StoreError> {
+        let path = dir.join("lock");
+        match open_for_taking(folder.as_fd(), Path::new("lock"), LockScope::Run) {
+            Ok(file) => {
+                take(&file, &path)?;
+                Ok(Some(Self { path, _file: file }))
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Ok(None),
+            Err(error) => Err(StoreError::io("lock", &path)(error)),
+        }
     }
 
     /// Takes the host-wide lock at the first of `candidates` whose folder lets us.
@@ -121,6 +126,22 @@ impl Lock {
     }
 }
 
+/// Takes an opened lock, or tells who has it.
+fn take(file: &File, path: &Path) -> Result<(), StoreError> {
+    for attempt in 1.. {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => break,
+            Err(Errno::INTR) => {}
+            Err(Errno::WOULDBLOCK) if attempt < TRIES => thread::sleep(PAUSE),
+            Err(Errno::WOULDBLOCK) => {
+                return Err(StoreError::Locked { path: path.to_path_buf(), holder: read_holder(file) });
+            }
+            Err(error) => return Err(StoreError::io("lock", path)(error)),
+        }
+    }
+    Ok(())
+}
+
 /// Whether the lock at `path` is held, and by whom. A file that is not there is free. Nothing is made or changed.
 pub fn status(path: &Path) -> Result<LockStatus, StoreError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -142,20 +163,20 @@ pub fn status(path: &Path) -> Result<LockStatus, StoreError> {
 
 /// Opens without following a symlink and takes only a regular file with one name: in a folder that all may write to,
 /// anything else may have been laid out to have us overwrite another file.
-fn open_for_taking(path: &Path, scope: LockScope) -> io::Result<File> {
+fn open_for_taking(folder: BorrowedFd<'_>, path: &Path, scope: LockScope) -> io::Result<File> {
     let mode = match scope {
         LockScope::Run => Mode::from_raw_mode(0o600),
         LockScope::Host => Mode::from_raw_mode(0o666),
     };
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     // Opened before made: in a sticky folder the kernel may refuse to "make" a file that another user owns.
-    let file = match rustix::fs::open(path, flags, mode) {
-        Err(Errno::NOENT) => match rustix::fs::open(path, flags | OFlags::CREATE | OFlags::EXCL, mode) {
+    let file = match rustix::fs::openat(folder, path, flags, mode) {
+        Err(Errno::NOENT) => match rustix::fs::openat(folder, path, flags | OFlags::CREATE | OFlags::EXCL, mode) {
             Ok(file) => {
                 rustix::fs::fchmod(&file, mode)?;
                 file
             }
-            Err(Errno::EXIST) => rustix::fs::open(path, flags, mode)?,
+            Err(Errno::EXIST) => rustix::fs::openat(folder, path, flags, mode)?,
             Err(error) => return Err(error.into()),
         },
         opened => opened?,
@@ -270,7 +291,7 @@ mod tests {
         fs::write(at("victim"), "kept").unwrap();
         std::os::unix::fs::symlink(at("victim"), at("soft")).unwrap();
         fs::hard_link(at("victim"), at("hard")).unwrap();
-        rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), rustix::fs::FileType::Fifo, Mode::from_raw_mode(0o600), 0)
+        rustix::fs::mknodat(CWD, at("fifo"), rustix::fs::FileType::Fifo, Mode::from_raw_mode(0o600), 0)
             .unwrap();
         for name in ["soft", "hard", "fifo"] {
             assert!(Lock::acquire(&at(name), LockScope::Host, &holder("rr-a")).is_err(), "{name}");

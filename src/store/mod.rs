@@ -2,6 +2,7 @@
 //! Never decides verdicts, never prints, and knows nothing of how steps are executed.
 
 pub mod atomic;
+pub mod contents;
 pub mod error;
 pub mod follow;
 pub mod hash;
@@ -10,6 +11,7 @@ pub mod inputs;
 pub mod journal;
 pub mod layout;
 pub mod lock;
+pub mod remove;
 pub mod run_id;
 pub mod space;
 
