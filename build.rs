@@ -24,7 +24,7 @@ fn main() -> io::Result<()> {
     paths.sort();
     let mut code = String::from("/// Every file, in the order of paths.\npub const SAMPLES: &[Sample] = &[\n");
     for path in &paths {
-        let file = root.join(path);
+        let file = root.join(path).display().to_string();
         let _ = writeln!(code, "    Sample {{ path: {path:?}, content: include_bytes!({file:?}) }},");
     }
     code.push_str("];\n");

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::commands::plan::MAX_UNIT;
 use crate::domain::seed::Seed;
@@ -214,6 +215,65 @@ Exit codes: 0 all can be read, 2 a flow has errors (shown on stderr; the others 
     /// Safety policy and hardware profiles
     #[command(subcommand)]
     Policy(Policy),
+    /// Delete runs of the past, by age
+    #[command(after_help = CLEAN)]
+    Clean(Clean),
+    /// Write the sample workspace into a new or empty folder
+    #[command(after_help = "\
+Flows, margins, policy, adapters with their diagnostics, and what else a workspace may hold: all to be changed. An \
+installed binary needs no checkout for it.
+
+Example:
+  road_runner init bench && cd bench && road_runner adapters check
+
+Exit codes: 0 written, 2 the folder is not empty (it is left as it is), 4 could not be written")]
+    Init {
+        /// A folder that is not there yet, or is empty
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Print the completion script of a shell
+    #[command(after_help = "\
+Examples:
+  road_runner completions bash > ~/.local/share/bash-completion/completions/road_runner
+  road_runner completions zsh > /usr/local/share/zsh/site-functions/_road_runner
+  road_runner completions fish > ~/.config/fish/completions/road_runner.fish")]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example:\n  road_runner man | man -l -")]
+    Man,
+}
+
+const CLEAN: &str = "\
+The age is that of the run id. A run that is running always stays, and whatever is no run is never touched; one that was \
+interrupted (it can be resumed) or cannot be read stays unless --force is given. What killed commands left behind more \
+than a day ago goes as well.
+
+Examples:
+  road_runner clean --older-than 90 --keep 20 --dry-run
+  road_runner clean --older-than 90 --keep 20
+
+Exit codes: 0 done, also with nothing to do; 2 bad usage; 4 something could not be deleted";
+
+/// What goes, and what stays.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Clean {
+    /// Only runs older than so many days of 24 hours
+    #[arg(long, value_name = "DAYS")]
+    pub older_than: u32,
+    /// The newest N runs stay however old they are
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub keep: usize,
+    /// Only say what would be deleted
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also what was interrupted, and what cannot be read
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// History and control.
@@ -379,6 +439,11 @@ pub struct RunChoice {
     pub id: String,
 }
 
+/// The definition of all that can be typed.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
 /// Reads a command line. Help and usage errors take their colours from `--color` as well, wherever it stands.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
     let words: Vec<OsString> = words.into_iter().collect();
@@ -389,7 +454,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
         Some("never") => clap::ColorChoice::Never,
         _ => clap::ColorChoice::Auto,
     };
-    let matches = Arguments::command().color(colour).try_get_matches_from(words)?;
+    let matches = command().color(colour).try_get_matches_from(words)?;
     Arguments::from_arg_matches(&matches)
 }
 
@@ -461,6 +526,11 @@ mod tests {
         check("road_runner runs stop x --now", "now: true");
         check("road_runner list-flows -q -v", "cannot be used with");
         check("road_runner resume", "unrecognized subcommand 'resume'");
+        check("road_runner clean", "required arguments were not provided");
+        check("road_runner clean --older-than 30 --keep 5", "older_than: 30, keep: 5, dry_run: false, force: false");
+        check("road_runner clean --older-than -1", "unexpected argument '-1'");
+        check("road_runner clean --older-than 1.5", "invalid value '1.5'");
+        check("road_runner completions tcsh", "invalid value 'tcsh'");
         check("road_runner list-flows --theme x", "unexpected argument '--theme'");
         check(&format!("road_runner plan --flow f --margin m --unit {}", "x".repeat(129)), "invalid value");
         check("road_runner plan --flow f --margin m --unit a\tb", "invalid value");

@@ -2,7 +2,7 @@
 
 use crate::cli::args::{Adapters, Arguments, Command, Margins, Policy};
 use crate::cli::console::Console;
-use crate::cli::{history, start, surroundings};
+use crate::cli::{history, maintenance, manual, start, surroundings};
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::inspect::Listing;
@@ -14,6 +14,13 @@ use crate::headless::{explain, lists};
 
 /// Does what was asked. Returns the exit code.
 pub fn run(arguments: Arguments, console: &mut Console) -> Result<u8, Failure> {
+    // What needs no workspace.
+    match &arguments.command {
+        Some(Command::Init { folder }) => return maintenance::init(folder, console),
+        Some(Command::Completions { shell }) => return Ok(manual::completions(*shell, console)),
+        Some(Command::Man) => return manual::page(console),
+        _ => {}
+    }
     let context = surroundings::context(&arguments.global)?;
     let Some(command) = arguments.command else { return overview(&context, console) };
     match command {
@@ -31,6 +38,8 @@ pub fn run(arguments: Arguments, console: &mut Console) -> Result<u8, Failure> {
         Command::Adapters(Adapters::Check { name }) => check(&context, name.as_deref(), console),
         Command::Policy(Policy::List) => Ok(listing(&policy::list(&context), console, lists::policies)),
         Command::Policy(Policy::Explain) => explain(&context, console),
+        Command::Clean(asked) => maintenance::clean(&context, asked, console),
+        Command::Init { .. } | Command::Completions { .. } | Command::Man => Ok(exit::PASS),
     }
 }
 

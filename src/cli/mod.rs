@@ -5,6 +5,8 @@ mod console;
 mod dispatch;
 mod face;
 mod history;
+mod maintenance;
+mod manual;
 mod start;
 mod surroundings;
 

@@ -13,8 +13,7 @@ pub fn context(global: &Global) -> Result<Context, Failure> {
     let variable = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty());
     let path = |key: &str| variable(key).map(PathBuf::from);
     let text = |key: &str| variable(key).map(|value: OsString| value.to_string_lossy().into_owned());
-    let current = std::env::current_dir()
-        .map_err(|error| Failure::usage(format!("the current folder cannot be found: {error}")))?;
+    let current = current_folder()?;
     let real = Roots::default();
     Context::find(Given {
         workspace: global.workspace.clone().or_else(|| path("ROAD_RUNNER_WORKSPACE")),
@@ -29,4 +28,9 @@ pub fn context(global: &Global) -> Result<Context, Failure> {
         home: text("HOME"),
         current,
     })
+}
+
+/// The current folder.
+pub fn current_folder() -> Result<PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| Failure::usage(format!("the current folder cannot be found: {error}")))
 }

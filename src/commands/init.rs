@@ -85,9 +85,8 @@ fn prepare(parent: &Path) -> io::Result<TempDir> {
 
 /// Moves what was prepared into an empty folder that stays the one it is: it may be somebody's current folder.
 fn move_in(prepared: &Path, target: &Path) -> io::Result<()> {
-    let mut names = fs::read_dir(prepared)?
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect::<io::Result<Vec<_>>>()?;
+    let mut names =
+        fs::read_dir(prepared)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
     names.sort_by_key(|name| (LAST.iter().any(|last| name == last), name.clone()));
     for (done, name) in names.iter().enumerate() {
         if let Err(error) = rename_new(&prepared.join(name), &target.join(name)) {
@@ -176,11 +175,7 @@ mod tests {
             "written",
         );
         check(".", |home| fs::write(home.join("notes"), "").unwrap(), "D/. is not empty");
-        check(
-            "full",
-            |home| fs::create_dir_all(home.join("full/.git")).unwrap(),
-            "D/full is not empty",
-        );
+        check("full", |home| fs::create_dir_all(home.join("full/.git")).unwrap(), "D/full is not empty");
         check(
             "file",
             |home| fs::write(home.join("file"), "").unwrap(),

@@ -44,9 +44,7 @@ mod tests {
     fn no_file_is_forgotten_and_none_has_changed() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut expected = vec![];
-        for folder in
-            ["adapters", "diags", "docs/schemas", "flows", "margins", "policy", "templates", "ui-themes"]
-        {
+        for folder in ["adapters", "diags", "docs/schemas", "flows", "margins", "policy", "templates", "ui-themes"] {
             in_checkout(root, folder, &mut expected);
         }
         expected.sort();

@@ -12,8 +12,11 @@ use crate::headless::tables::Table;
 pub fn cleaned(cleaned: &Cleaned, quiet: bool) -> String {
     let mut table = Table::new(&["", "RUN", "STATUS", "AGE", "SIZE", "WHY"]);
     let mut rows = 0;
-    for (row, nameless) in
-        cleaned.runs.iter().map(|row| (row, "unreadable")).chain(cleaned.left_overs.iter().map(|row| (row, "left over")))
+    for (row, nameless) in cleaned
+        .runs
+        .iter()
+        .map(|row| (row, "unreadable"))
+        .chain(cleaned.left_overs.iter().map(|row| (row, "left over")))
     {
         if quiet && row.action != Action::Failed {
             continue;

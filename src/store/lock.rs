@@ -291,8 +291,7 @@ mod tests {
         fs::write(at("victim"), "kept").unwrap();
         std::os::unix::fs::symlink(at("victim"), at("soft")).unwrap();
         fs::hard_link(at("victim"), at("hard")).unwrap();
-        rustix::fs::mknodat(CWD, at("fifo"), rustix::fs::FileType::Fifo, Mode::from_raw_mode(0o600), 0)
-            .unwrap();
+        rustix::fs::mknodat(CWD, at("fifo"), rustix::fs::FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
         for name in ["soft", "hard", "fifo"] {
             assert!(Lock::acquire(&at(name), LockScope::Host, &holder("rr-a")).is_err(), "{name}");
         }

@@ -29,7 +29,8 @@ pub struct Freed {
 impl Freed {
     fn add(&mut self, stat: &Stat, links: u64) {
         self.entries += 1;
-        if u64::from(stat.st_nlink) <= links {
+        // Not of one width on every architecture.
+        if u128::from(stat.st_nlink) <= u128::from(links) {
             self.bytes += u64::try_from(stat.st_blocks).unwrap_or(0) * 512;
         }
     }

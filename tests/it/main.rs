@@ -9,4 +9,6 @@ mod documents;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod maintain;
+#[cfg(test)]
 mod samples;
