@@ -102,20 +102,20 @@ fn help() {
     Usage: road_runner [OPTIONS] [COMMAND]
 
     Commands:
-  plan         Plan without running: every sub-run with its arguments, kept as a run that can be
-               started later
-  run          Plan, ask, run
-  rerun        Run the stored plan of an earlier run again
-  rerun-last   Repeat the newest run that completed without rig errors
-  runs         History and control of runs
-  list-flows   List flows with their steps
-  margins      Margin profiles
-  adapters     Diagnostics and their manifests
-  policy       Safety policy and hardware profiles
-  clean        Delete runs of the past, by age
-  init         Write the sample workspace into a new or empty folder
-  completions  Print the completion script of a shell
-  man          Print the manual page
+      plan         Plan without running: every sub-run with its arguments, kept as a run that can be
+                   started later
+      run          Plan, ask, run
+      rerun        Run the stored plan of an earlier run again
+      rerun-last   Repeat the newest run that completed without rig errors
+      runs         History and control of runs
+      list-flows   List flows with their steps
+      margins      Margin profiles
+      adapters     Diagnostics and their manifests
+      policy       Safety policy and hardware profiles
+      clean        Delete runs of the past, by age
+      init         Write the sample workspace into a new or empty folder
+      completions  Print the completion script of a shell
+      man          Print the manual page
 
     Options:
       -h, --help
