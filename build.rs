@@ -1,4 +1,4 @@
-//! Lists the files of the sample workspace for `commands::samples`, which compiles them in. Generates nothing else.
+//! Lists the files of the sample workspace for `input::samples`, which compiles them in. Generates nothing else.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -21,4 +21,5 @@ pub mod engine;
 pub mod headless;
 pub mod host;
 pub mod input;
+pub mod report;
 pub mod store;

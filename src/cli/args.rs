@@ -111,6 +111,15 @@ pub enum ColorWhen {
     Never,
 }
 
+/// How exported rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Comma-separated, the titles in the first line.
+    Csv,
+    /// An array of objects, one a line.
+    Json,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -199,6 +208,42 @@ Example:
     /// History and control of runs
     #[command(subcommand)]
     Runs(Runs),
+    /// Make the reports of a stored run again: report.md and report.html
+    #[command(after_help = "\
+Made of what is stored, with the templates as they are now: templates/report.md.hbs and report.html.hbs of the workspace \
+where it has them, else those compiled in. A record that is damaged is reported as far as it can be read.
+
+Examples:
+  road_runner report --run-id latest
+  road_runner report --run-id abc123
+
+Exit codes: 0 written, 2 no such run or a template has errors, 4 part of the record cannot be read, or not written")]
+    Report {
+        /// `latest`, a unique prefix of a run id, or a prefix of a plan's digest
+        #[arg(long, value_name = "ID")]
+        run_id: String,
+    },
+    /// Write a row for every execution of a stored run, as CSV or JSON
+    #[command(after_help = "\
+The columns are described in docs/artifacts.md. Without --out the file is export.csv or export.json in the run's \
+directory; its path is printed. In CSV, text that a spreadsheet would take for a formula begins with '.
+
+Examples:
+  road_runner export --run latest --format csv
+  road_runner export --run latest --format json --out - | jq '.[] | select(.verdict == \"fail\")'
+
+Exit codes: 0 written, 2 no such run, 4 part of the record cannot be read, or not written")]
+    Export {
+        /// `latest`, a unique prefix of a run id, or a prefix of a plan's digest
+        #[arg(long, value_name = "ID")]
+        run: String,
+        /// How rows are written
+        #[arg(long, value_enum, value_name = "FORMAT")]
+        format: Format,
+        /// A file instead, or `-` for stdout
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// List flows with their steps
     #[command(after_help = "\
 Example:

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cli::args::{ColorWhen, Global, OutputForm};
 use crate::commands::failure::Failure;
+use crate::domain::sanitize;
 use crate::domain::verdict::exit;
 use crate::headless::output::Output;
 use crate::headless::problems;
@@ -13,6 +14,7 @@ use crate::headless::progress::Verbosity;
 use crate::input::problem::Problems;
 use crate::input::render;
 use crate::input::source::Sources;
+use crate::store::record::Damage;
 
 /// The two streams.
 pub struct Console {
@@ -79,6 +81,13 @@ impl Console {
     pub fn error(&mut self, message: &str) {
         self.out.flush();
         self.err.text(&problems::error(message, self.colour));
+    }
+
+    /// What is not as it should be in a record.
+    pub fn damage(&mut self, damage: &[Damage]) {
+        for damage in damage {
+            self.error(&sanitize::escaped(&damage.to_string()));
+        }
     }
 
     /// The exit code, once everything is written: results that could not be written are no success.

@@ -8,7 +8,7 @@ use crate::cli::console::Console;
 use crate::cli::face::event_line;
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
-use crate::commands::runs;
+use crate::commands::{runs, stored};
 use crate::domain::run_state::RunState;
 use crate::domain::verdict::exit;
 use crate::headless::history::{self, RunRow};
@@ -45,10 +45,8 @@ fn show(context: &Context, asked: &str, console: &mut Console) -> Result<u8, Fai
     let run = runs::show(context, asked)?;
     let all = console.verbosity == Verbosity::Verbose;
     console.result(&run.state.summary(), || history::shown(&run, all));
-    for damage in &run.damage {
-        console.error(damage);
-    }
-    Ok(if run.damage.is_empty() { exit::PASS } else { exit::RIG })
+    console.damage(&run.damage);
+    Ok(stored::damage_code(&run.damage))
 }
 
 fn follow(context: &Context, asked: &str, console: &mut Console) -> Result<u8, Failure> {
@@ -75,7 +73,7 @@ fn follow(context: &Context, asked: &str, console: &mut Console) -> Result<u8, F
         }
     };
     if form == OutputForm::Human {
-        let dir = crate::commands::stored::select(context, &state.header.run_id)?.dir;
+        let dir = stored::select(context, &state.header.run_id)?.dir;
         console.out.text(&progress::result(&state, dir.root()));
     }
     Ok(runs::follow_code(&state))

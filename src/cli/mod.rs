@@ -7,6 +7,7 @@ mod face;
 mod history;
 mod maintenance;
 mod manual;
+mod reports;
 mod start;
 mod surroundings;
 

@@ -10,6 +10,7 @@ use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::plan::{self, Asked, Prepared};
 use crate::commands::record::{self, NewRecord};
+use crate::commands::report;
 use crate::commands::rerun::{self, Selection, Source};
 use crate::commands::run::{self, Options};
 use crate::domain::plan::Plan;
@@ -194,6 +195,8 @@ fn execute_prepared(
             Verbosity::Verbose => console.err.text(&confirm::text(&prepared.proposal)),
         }
     }
+    let (problems, sources) = report::warnings(context);
+    console.problems(&problems, &sources);
     let options = Options {
         yes: start.yes,
         dry_run: start.dry_run,
@@ -207,6 +210,7 @@ fn execute_prepared(
     if console.form == OutputForm::Human {
         console.out.text(&progress::result(&ended.state, &ended.dir));
     }
+    console.problems(&ended.reports.problems, &ended.reports.sources);
     if let Some(error) = &ended.record_error {
         console.error(&format!("the record is not complete: {error}"));
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::commands::failure::Failure;
-use crate::commands::samples::SAMPLES;
+use crate::input::samples::SAMPLES;
 
 /// A workspace that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

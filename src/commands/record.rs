@@ -68,6 +68,11 @@ impl Draft {
         self.prepared.dir()
     }
 
+    /// The id that it will have.
+    pub fn id(&self) -> &RunId {
+        self.prepared.id()
+    }
+
     /// Makes it a run that everybody sees.
     pub fn publish(self) -> Result<(RunDir, RunState), Failure> {
         Ok((self.prepared.publish()?, self.state))

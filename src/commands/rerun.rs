@@ -78,6 +78,10 @@ pub fn of_run(
     selection: &Selection,
     unit: Option<&str>,
 ) -> Result<Prepared, Failure> {
+    if run.stands_in {
+        // Read once more for the error that says why.
+        stored::plan_of(&run.entry.dir.plan())?;
+    }
     let mut plan = (*run.state.plan).clone();
     check_intact(&plan, &run.entry.id.to_string())?;
     if let Some(chosen) = chosen(run, selection)? {

@@ -9,6 +9,7 @@ use crate::commands::failure::Failure;
 use crate::commands::plan::Prepared;
 use crate::commands::proposal::{Answer, Proposal};
 use crate::commands::record::{self, NewRecord};
+use crate::commands::report::{self, Written};
 use crate::domain::event::Recorded;
 use crate::domain::plan::Plan;
 use crate::domain::run_state::RunState;
@@ -20,6 +21,7 @@ use crate::host::tools::ToolQuery;
 use crate::host::{process, roots};
 use crate::store::StoreError;
 use crate::store::atomic;
+use crate::store::history;
 use crate::store::layout::RunDir;
 use crate::store::lock::{Holder, Lock, LockScope};
 
@@ -56,6 +58,8 @@ pub struct Ended {
     pub exit_code: u8,
     /// What of the record could not be written, if something could not.
     pub record_error: Option<String>,
+    /// The CSV and the reports.
+    pub reports: Written,
 }
 
 /// Confirms and runs. `again` makes the plan anew, to see that nothing changed while a person was thinking.
@@ -81,6 +85,7 @@ pub fn run(
     let _host = host_wide.then(|| host_lock(context, &holder(&draft.state.header.run_id))).transpose()?;
     // Held before it can be seen: nobody ever takes a run that is being started for an interrupted one.
     let _lock = Lock::acquire(&draft.dir().lock(), LockScope::Run, &holder(&draft.state.header.run_id))?;
+    let id = draft.id().clone();
     let (dir, state) = draft.publish()?;
     let mut sysinfo = Sysinfo::started(snapshot(context, prepared.plan(), options));
     atomic::replace_json_indented(&dir.sysinfo(), &sysinfo)?;
@@ -99,15 +104,16 @@ pub fn run(
     let finish = runner::run(job).map_err(|error| Failure::rig(format!("failed to {error}")))?;
     sysinfo.end = Some(Snapshot::take(&context.roots, &[], Limits::default()));
     let late = atomic::replace_json_indented(&dir.sysinfo(), &sysinfo).err().map(|e| e.to_string());
-    Ok(ended(finish, &dir, late))
+    let reports = report::write(context, history::entry(&context.runs, id), true);
+    Ok(ended(finish, &dir, late, reports))
 }
 
-fn ended(finish: runner::Finish, dir: &RunDir, late: Option<String>) -> Ended {
-    let record_error = finish.record_error.or(late);
+fn ended(finish: runner::Finish, dir: &RunDir, late: Option<String>, reports: Written) -> Ended {
+    let record_error = finish.record_error.or(late).or_else(|| reports.missing());
     let lost = record_error.is_some()
         && matches!(finish.exit_code, exit::PASS | exit::FAIL | exit::NOTHING | exit::INCONCLUSIVE);
     let exit_code = if lost { exit::RIG } else { finish.exit_code };
-    Ended { state: finish.state, dir: dir.root().to_owned(), exit_code, record_error }
+    Ended { state: finish.state, dir: dir.root().to_owned(), exit_code, record_error, reports }
 }
 
 fn confirm(

@@ -15,6 +15,7 @@ use crate::host::roots;
 use crate::store::follow::RunFollower;
 use crate::store::history::{self, RunEntry};
 use crate::store::lock::{self, Holder, LockStatus};
+use crate::store::record;
 
 /// All runs, newest first.
 pub fn list(context: &Context) -> Result<Vec<RunEntry>, Failure> {
@@ -38,7 +39,7 @@ pub fn follow(
 ) -> Result<RunState, Failure> {
     let entry = stored::select(context, asked)?;
     let plan = stored::plan_of(&entry.dir.plan())?;
-    let mut state = RunState::new(stored::header(&entry), std::sync::Arc::new(plan));
+    let mut state = RunState::new(record::header(&entry), std::sync::Arc::new(plan));
     let mut follower = RunFollower::new(&entry.dir);
     let mut wanted = true;
     loop {

@@ -176,6 +176,17 @@ pub enum Applied {
     None,
 }
 
+impl Applied {
+    /// As written in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Adapter => "adapter",
+            Self::Controller => "controller",
+            Self::None => "none",
+        }
+    }
+}
+
 /// Who applies what, `core.voltage` to whom.
 pub type AppliedFields = BTreeMap<String, Applied>;
 
@@ -350,6 +361,17 @@ pub struct StepFinished {
     /// What went wrong with the rig, where the verdict is `error`.
     #[serde(default)]
     pub error: Option<String>,
+}
+
+impl StepFinished {
+    /// How its leader ended, `exit 1` or `signal 11`; nothing when it never started.
+    pub fn ended(&self) -> Option<String> {
+        match (self.exit_code, self.signal) {
+            (Some(code), _) => Some(format!("exit {code}")),
+            (None, Some(signal)) => Some(format!("signal {signal}")),
+            (None, None) => None,
+        }
+    }
 }
 
 /// A sub-run has its last line.

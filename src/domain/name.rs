@@ -30,6 +30,11 @@ impl Name {
         if fits { Ok(Self(text.into())) } else { Err(NotAName) }
     }
 
+    /// What stands where a damaged record no longer says a name.
+    pub fn unknown() -> Self {
+        Self("unknown".into())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -4,6 +4,7 @@
 //! this unit is beside it. A sub-run is a row of axis indices; [`Experiment::sub_run`] makes it whole when it is wanted.
 
 mod freeze;
+pub mod stand_in;
 #[cfg(test)]
 mod tests;
 

@@ -50,6 +50,15 @@ pub fn escaped(raw: &str) -> Cow<'_, str> {
     out.into()
 }
 
+/// An argument as a shell would need it, with nothing hostile in it.
+pub fn shell_word(argument: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        return argument.into();
+    }
+    format!("'{}'", escaped(argument).replace('\'', r"'\''")).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +75,16 @@ mod tests {
         assert_eq!(line("a\tb\nc"), "a b c");
         assert_eq!(bytes(b"a\xff\x1bb"), "a\u{fffd}b");
         assert_eq!(escaped("SN\u{202e}1\n"), "SN\\u{202e}1\\u{a}");
+    }
+
+    #[test]
+    fn command_lines_can_be_typed() {
+        let check = |word: &str, expected: &str| assert_eq!(shell_word(word), expected);
+        check("--a=diags/x.sh", "--a=diags/x.sh");
+        check("b c", "'b c'");
+        check("it's", r"'it'\''s'");
+        check("", "''");
+        check("\u{1b}[2J;$(rm)", r"'\u{1b}[2J;$(rm)'");
     }
 
     proptest! {

@@ -71,6 +71,17 @@ pub struct GridCell {
 
 const EMPTY: GridCell = GridCell { outcome: None, sub_run: None, total: 0, measured: 0, passed: 0 };
 
+impl Aggregate {
+    /// In words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Worst => "worst",
+            Self::Last => "last",
+            Self::PassRate => "pass rate",
+        }
+    }
+}
+
 /// A grid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grid {

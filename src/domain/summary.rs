@@ -134,9 +134,14 @@ impl Serialize for Rows<'_> {
 impl RunHeader {
     /// `<run id>-s00`, padded to the width of the last of `count`.
     pub fn sub_run_id(&self, count: u32, index: u32) -> String {
-        let width = padding(count);
-        format!("{}-s{index:0width$}", self.run_id)
+        format!("{}-{}", self.run_id, short_name(count, index))
     }
+}
+
+/// `s00`, padded to the width of the last of `count`: a sub-run within its run.
+pub fn short_name(count: u32, index: u32) -> String {
+    let width = padding(count);
+    format!("s{index:0width$}")
 }
 
 /// Digits of the largest index of `count` things, at least two: numbers in names sort as they count.

@@ -41,6 +41,17 @@ impl Timestamp {
     }
 }
 
+/// A length of time for people: `50ms`, `1.25s`, `11.2s`, `1h02m`.
+pub fn span(millis: u64) -> String {
+    match millis {
+        0..1_000 => format!("{millis}ms"),
+        1_000..10_000 => format!("{}.{:02}s", millis / 1000, millis % 1000 / 10),
+        10_000..600_000 => format!("{}.{}s", millis / 1000, millis % 1000 / 100),
+        600_000..3_600_000 => format!("{}m{:02}s", millis / 60_000, millis / 1000 % 60),
+        _ => format!("{}h{:02}m", millis / 3_600_000, millis / 60_000 % 60),
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
@@ -71,5 +82,15 @@ mod tests {
         assert_eq!(moment.map(Timestamp::compact).as_deref(), Some("20250101T010101Z"));
         assert_eq!(moment.and_then(|m| Timestamp::from_millis(m.millis())), moment);
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn lengths_of_time() {
+        let check = |millis: u64, expected: &str| assert_eq!(span(millis), expected, "{millis}");
+        check(50, "50ms");
+        check(1_250, "1.25s");
+        check(11_250, "11.2s");
+        check(754_000, "12m34s");
+        check(3_725_000, "1h02m");
     }
 }

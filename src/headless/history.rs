@@ -8,8 +8,8 @@ use crate::commands::stored::StoredRun;
 use crate::domain::event::RunStatus;
 use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
-use crate::domain::summary::{Counts, padding};
-use crate::domain::time::Timestamp;
+use crate::domain::summary::{Counts, short_name};
+use crate::domain::time::{self, Timestamp};
 use crate::domain::verdict::Verdict;
 use crate::headless::progress;
 use crate::headless::tables::Table;
@@ -109,7 +109,7 @@ pub fn shown(run: &StoredRun, all: bool) -> String {
         let _ = writeln!(out, "host      {}", sanitize::escaped(host));
     }
     if let Some(started) = state.started_at {
-        let ended = state.ended_at.map(|at| format!("  ended {at}  took {}", progress::seconds(at.since(started))));
+        let ended = state.ended_at.map(|at| format!("  ended {at}  took {}", time::span(at.since(started))));
         let _ = writeln!(out, "started   {started}{}", ended.unwrap_or_default());
     }
     out.push_str(&progress::result(state, run.entry.dir.root()));
@@ -120,23 +120,18 @@ pub fn shown(run: &StoredRun, all: bool) -> String {
 
 fn sub_runs(out: &mut String, state: &RunState, all: bool) {
     let experiment = &state.plan.experiment;
-    let width = padding(experiment.sub_runs());
     let mut table = Table::indented(0);
     for (index, sub_run) in (0..).zip(&state.sub_runs) {
         let point = experiment.point(index).unwrap_or_default().shown();
         let verdict = sub_run.verdict.map_or_else(|| "not started".to_owned(), |verdict| verdict.to_string());
         let unapplied = if sub_run.unapplied { "~ nobody applied a swept rail" } else { "" };
         let reason = sub_run.reason.as_deref().unwrap_or(unapplied);
-        table.row([format!("s{index:0width$}"), point, verdict, reason.to_owned()]);
+        table.row([short_name(experiment.sub_runs(), index), point, verdict, reason.to_owned()]);
         for finished in sub_run.executions.iter().filter_map(|execution| execution.finished.as_deref()) {
             if finished.verdict == Verdict::Pass && !all {
                 continue;
             }
-            let ended = match (finished.exit_code, finished.signal) {
-                (Some(code), _) => format!("exit {code}"),
-                (None, Some(signal)) => format!("signal {signal}"),
-                (None, None) => "not started".to_owned(),
-            };
+            let ended = finished.ended().unwrap_or_else(|| "not started".to_owned());
             let effects: Vec<&str> = finished.effects.iter().map(|effect| effect.as_str()).collect();
             let reason = finished.reason.clone().unwrap_or_default();
             let says = [effects.join(" "), ended, reason].into_iter().filter(|part| !part.is_empty());

@@ -5,14 +5,19 @@ use std::io::{self, Write};
 use crate::domain::event::Applied;
 use crate::domain::plan::{Plan, PlannedStep};
 use crate::domain::sanitize;
-use crate::domain::summary::padding;
+use crate::domain::summary::{padding, short_name};
 
 /// Writes every sub-run with its steps.
 pub fn write(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     let experiment = &plan.experiment;
-    let width = padding(experiment.sub_runs());
     for sub_run in (0..experiment.sub_runs()).filter_map(|index| experiment.sub_run(index)) {
-        writeln!(out, "s{:0width$} {}  seed {}", sub_run.index, sub_run.point.shown(), sub_run.seed)?;
+        writeln!(
+            out,
+            "{} {}  seed {}",
+            short_name(experiment.sub_runs(), sub_run.index),
+            sub_run.point.shown(),
+            sub_run.seed
+        )?;
         for step in (0..experiment.executions()).filter_map(|i| experiment.step(&sub_run, i, plan.unit_text())) {
             match step {
                 Ok(step) => writeln!(out, "    {}", step_line(plan, &step))?,
@@ -34,18 +39,9 @@ fn step_line(plan: &Plan, step: &PlannedStep<'_>) -> String {
     let mut line = format!("{:0width$} {}", step.index, step.template.name);
     for argument in program.into_iter().chain(&step.argv) {
         line.push(' ');
-        line.push_str(&quoted(argument));
+        line.push_str(&sanitize::shell_word(argument));
     }
     line
-}
-
-/// An argument as a shell would need it, with nothing hostile in it.
-pub fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) {
-        return argument.to_owned();
-    }
-    format!("'{}'", sanitize::escaped(argument).replace('\'', r"'\''"))
 }
 
 /// What a plan comes to, in a few lines.
@@ -65,19 +61,4 @@ pub fn write_counts(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "unapplied {}: nobody moves it, so its points say nothing about it", unapplied.join(", "))?;
     }
     writeln!(out, "digest    {}", plan.digest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_are_quoted_as_a_shell_needs_it() {
-        let check = |argument: &str, shown: &str| assert_eq!(quoted(argument), shown);
-        check("--size-mb", "--size-mb");
-        check("a b", "'a b'");
-        check("", "''");
-        check("it's", r"'it'\''s'");
-        check("\u{1b}[2J", r"'\u{1b}[2J'");
-    }
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use crate::domain::event::{Recorded, RunEvent, StepFinished};
 use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
-use crate::domain::time::Timestamp;
+use crate::domain::summary::short_name;
+use crate::domain::time::{Timestamp, span};
 use crate::domain::verdict::Verdict;
 
 /// How much is said.
@@ -106,9 +107,8 @@ impl<W: Write> Progress<W> {
     /// `s03 core 3.2GHz 850mV`.
     fn label(&self, index: u32) -> String {
         let count = self.state.plan.experiment.sub_runs();
-        let width = crate::domain::summary::padding(count);
         let point = self.state.plan.experiment.point(index).unwrap_or_default();
-        format!("s{index:0width$} {}", point.shown())
+        format!("{} {}", short_name(count, index), point.shown())
     }
 
     fn step_line(&self, event: &StepFinished) -> String {
@@ -127,18 +127,14 @@ impl<W: Write> Progress<W> {
                 step = format!("{step} {}/{repeats}", execution.started.repetition + 1);
             }
         }
-        let ended = match (event.exit_code, event.signal) {
-            (Some(code), _) => format!("exit {code}"),
-            (None, Some(signal)) => format!("signal {signal}"),
-            (None, None) => "not started".to_owned(),
-        };
+        let ended = event.ended().unwrap_or_else(|| "not started".to_owned());
         let verdict = event.verdict;
         let mut line = format!(
             "{}  {step}  {} {:<7} {:>8}  {ended}",
             self.sub_run_label(),
             verdict.glyph(),
             verdict.as_str(),
-            seconds(event.duration_ms)
+            span(event.duration_ms)
         );
         for effect in &event.effects {
             line.push(' ');
@@ -217,17 +213,6 @@ pub fn clock(millis: u64) -> String {
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// `50ms`, `1.25s`, `11.2s`, `1h02m`.
-pub fn seconds(millis: u64) -> String {
-    match millis {
-        0..1_000 => format!("{millis}ms"),
-        1_000..10_000 => format!("{}.{:02}s", millis / 1000, millis % 1000 / 10),
-        10_000..600_000 => format!("{}.{}s", millis / 1000, millis % 1000 / 100),
-        600_000..3_600_000 => format!("{}m{:02}s", millis / 60_000, millis / 1000 % 60),
-        _ => format!("{}h{:02}m", millis / 3_600_000, millis / 60_000 % 60),
-    }
-}
-
 /// What a run came to, as lines for stdout.
 pub fn result(state: &RunState, record: &std::path::Path) -> String {
     let mut counts = vec![];
@@ -268,14 +253,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations() {
-        let check = |millis: u64, short: &str, long: &str| {
-            assert_eq!((seconds(millis).as_str(), clock(millis).as_str()), (short, long), "{millis}");
-        };
-        check(50, "50ms", "00:00:00");
-        check(1_250, "1.25s", "00:00:01");
-        check(11_250, "11.2s", "00:00:11");
-        check(754_000, "12m34s", "00:12:34");
-        check(3_725_000, "1h02m", "01:02:05");
+    fn clocks() {
+        let check = |millis: u64, expected: &str| assert_eq!(clock(millis), expected, "{millis}");
+        check(50, "00:00:00");
+        check(754_000, "00:12:34");
+        check(3_725_000, "01:02:05");
     }
 }

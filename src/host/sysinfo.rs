@@ -21,7 +21,7 @@ use crate::domain::host::HostFacts;
 /// `sysinfo.json`: the machine when the run started, and when it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sysinfo {
-    /// 1.
+    /// [`Sysinfo::FORMAT_VERSION`].
     pub format_version: u32,
     /// Taken before the first step.
     pub start: Snapshot,
@@ -30,9 +30,12 @@ pub struct Sysinfo {
 }
 
 impl Sysinfo {
+    /// The version that this program writes.
+    pub const FORMAT_VERSION: u32 = 1;
+
     /// What is written when a run starts.
     pub fn started(start: Snapshot) -> Self {
-        Self { format_version: 1, start, end: None }
+        Self { format_version: Self::FORMAT_VERSION, start, end: None }
     }
 }
 

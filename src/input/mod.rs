@@ -13,6 +13,7 @@ pub mod policy;
 pub mod problem;
 pub mod rails;
 pub mod render;
+pub mod samples;
 pub mod source;
 pub mod sweep;
 pub mod yaml;

@@ -27,6 +27,16 @@ pub enum StoreError {
         /// What is wrong with it.
         message: String,
     },
+    /// A document of a later version of this program.
+    #[error("read {}: written by a newer version (format {found}, this one reads up to {known})", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The `format_version` that it names.
+        found: u32,
+        /// The latest that is read here.
+        known: u32,
+    },
     /// A complete line of a journal is broken, and it is not the torn end that a crash leaves.
     #[error("read {}:{line}: {message}", path.display())]
     Line {
@@ -102,7 +112,7 @@ impl StoreError {
 }
 
 /// The words of a system error without the ` (os error 28)` that std adds.
-fn plain(error: &io::Error) -> String {
+pub(super) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match error.raw_os_error() {
         Some(code) => text.trim_end_matches(&format!(" (os error {code})")).to_owned(),

@@ -195,7 +195,8 @@ fn near(ids: &[RunId], asked: &str) -> Vec<RunId> {
     if found.is_empty() { ids.iter().take(3).cloned().collect() } else { found }
 }
 
-fn entry(runs: &Path, id: RunId) -> RunEntry {
+/// One run of the folder, whether or not it can be read.
+pub fn entry(runs: &Path, id: RunId) -> RunEntry {
     let dir = RunDir::at(runs, &id);
     let summary = read_summary(&dir, &id);
     RunEntry { id, dir, summary }
@@ -213,7 +214,7 @@ fn read_summary(dir: &RunDir, id: &RunId) -> Result<RunSummary<RowCount>, StoreE
     let mut summary: RunSummary<RowCount> =
         serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
     if summary.format_version > FORMAT_VERSION {
-        return Err(damaged(format!("written by a newer version (format {})", summary.format_version)));
+        return Err(StoreError::Newer { path, found: summary.format_version, known: FORMAT_VERSION });
     }
     if summary.run_id != id.to_string() {
         return Err(damaged(format!("it is the summary of '{}'", summary.run_id.escape_debug())));

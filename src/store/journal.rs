@@ -149,6 +149,11 @@ impl JournalTail {
         self.offset
     }
 
+    /// Whether the last poll found a file.
+    pub const fn is_there(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Gives the descriptor back until the next poll.
     pub fn rest(&mut self) {
         self.file = None;

@@ -67,6 +67,11 @@ impl RunDir {
         self.root.join("export.csv")
     }
 
+    /// `export.json`, where it was asked for.
+    pub fn export_json(&self) -> PathBuf {
+        self.root.join("export.json")
+    }
+
     /// `report.md`.
     pub fn report_markdown(&self) -> PathBuf {
         self.root.join("report.md")

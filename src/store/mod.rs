@@ -11,6 +11,7 @@ pub mod inputs;
 pub mod journal;
 pub mod layout;
 pub mod lock;
+pub mod record;
 pub mod remove;
 pub mod run_id;
 pub mod space;
@@ -19,5 +20,7 @@ pub mod space;
 pub(crate) mod test_disk;
 #[cfg(test)]
 pub(crate) mod test_events;
+#[cfg(test)]
+pub(crate) mod test_run;
 
 pub use error::StoreError;

@@ -1,0 +1,108 @@
+//! A stored run as rows: into its own directory, into a file, or into whatever the caller hands over.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::commands::context::Context;
+use crate::commands::failure::Failure;
+use crate::commands::{report, stored};
+use crate::report::export::{Csv, JsonRows};
+use crate::report::gather;
+use crate::store::StoreError;
+use crate::store::atomic;
+use crate::store::record::{Damage, Record};
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowForm {
+    /// Comma-separated, the titles in the first line.
+    Csv,
+    /// An array of objects, one a line.
+    Json,
+}
+
+/// Where rows go.
+pub enum Target<'t> {
+    /// Into the run's directory, as `export.csv` or `export.json`.
+    Run,
+    /// Into a file, against the current folder.
+    File(PathBuf),
+    /// Into that.
+    Stream(&'t mut dyn Write),
+}
+
+/// What was exported.
+#[derive(Debug)]
+pub struct Exported {
+    /// The file, if it is one.
+    pub file: Option<PathBuf>,
+    /// What of the record is not as it should be.
+    pub damage: Vec<Damage>,
+}
+
+/// Exports the run that `asked` means.
+pub fn export(context: &Context, asked: &str, form: RowForm, target: Target<'_>) -> Result<Exported, Failure> {
+    let record = Record::open(stored::select(context, asked)?);
+    let path = match target {
+        Target::Run => match form {
+            RowForm::Csv => record.entry.dir.export_csv(),
+            RowForm::Json => record.entry.dir.export_json(),
+        },
+        Target::File(path) => resolve(&context.current.join(path))?,
+        Target::Stream(to) => {
+            let damage = rows(&record, form, Path::new("stdout"), to)?;
+            return Ok(Exported { file: None, damage });
+        }
+    };
+    let damage = match fs::metadata(&path) {
+        // A pipe or a device is written to; replacing it would take it away from everybody.
+        Ok(kind) if !kind.is_file() => {
+            let file = OpenOptions::new().write(true).open(&path).map_err(StoreError::io("write", &path))?;
+            let mut to = BufWriter::new(file);
+            let damage = rows(&record, form, &path, &mut to)?;
+            to.flush().map_err(StoreError::io("write", &path))?;
+            damage
+        }
+        _ => {
+            let mut damage = vec![];
+            atomic::replace_with(&path, |to| {
+                damage = rows(&record, form, &path, to)?;
+                Ok(())
+            })?;
+            damage
+        }
+    };
+    Ok(Exported { file: Some(path), damage })
+}
+
+/// Where a file really is, so that a link keeps pointing at it.
+fn resolve(path: &Path) -> Result<PathBuf, Failure> {
+    if path.is_dir() {
+        return Err(Failure::usage(format!("{} is a folder", path.display())).hinted("name a file in it"));
+    }
+    let folder = path.parent().filter(|folder| folder.is_dir());
+    if folder.is_none() {
+        return Err(Failure::usage(format!("there is no folder for {}", path.display())).hinted("make it first"));
+    }
+    Ok(path.canonicalize().unwrap_or_else(|_| path.to_path_buf()))
+}
+
+fn rows(record: &Record, form: RowForm, path: &Path, mut to: &mut dyn Write) -> Result<Vec<Damage>, StoreError> {
+    let columns = report::columns(record)?;
+    let folded = match form {
+        RowForm::Csv => {
+            let mut csv = Csv::new(&columns, path, &mut to)?;
+            let folded = gather(record, &mut [&mut csv])?;
+            csv.finish()?;
+            folded
+        }
+        RowForm::Json => {
+            let mut json = JsonRows::new(&columns, path, &mut to);
+            let folded = gather(record, &mut [&mut json])?;
+            json.finish()?;
+            folded
+        }
+    };
+    Ok(folded.damage)
+}
