@@ -12,8 +12,9 @@ use crate::commands::proposal::{Answer, Proposal};
 use crate::commands::run::Face;
 use crate::domain::event::Recorded;
 use crate::domain::run_state::RunState;
+use crate::domain::sanitize;
 use crate::headless::confirm;
-use crate::headless::output::{Output, escaped_json};
+use crate::headless::output::Output;
 use crate::headless::progress::{Progress, Verbosity};
 use crate::store::journal;
 
@@ -67,7 +68,7 @@ impl Face for Lines {
 pub fn event_line<W: io::Write>(out: &mut Output<W>, recorded: &Recorded) {
     let mut line = vec![];
     if journal::encode(recorded, &mut line).is_ok() {
-        out.text(&escaped_json(&String::from_utf8_lossy(&line)));
+        out.text(&sanitize::json(&String::from_utf8_lossy(&line)));
         out.flush();
     }
 }

@@ -3,6 +3,7 @@
 //! Removed: C0 but tab and newline, DEL, C1, bidirectional controls, zero-width characters. Never used on what is stored.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// Whether a character may not reach a terminal.
 pub const fn is_hostile(c: char) -> bool {
@@ -46,6 +47,25 @@ pub fn escaped(raw: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(raw.len() + 8);
     for c in raw.chars() {
         if odd(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    out.into()
+}
+
+/// JSON text in which hostile characters stand as `\uXXXX`. They occur in strings only, so its meaning stays.
+pub fn json(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(is_hostile) {
+        return json.into();
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_hostile(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
     }
     out.into()
 }

@@ -1,6 +1,5 @@
 //! Where lines go. A reader that went away ends output quietly: nothing here ever fails a command for a closed pipe.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -109,7 +108,7 @@ impl<W: Write> Write for Escaping<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // The encoder hands over whole characters; ASCII, which is nearly all, needs no look at each.
         match std::str::from_utf8(bytes) {
-            Ok(text) if text.chars().any(sanitize::is_hostile) => self.0.text(&escaped_json(text)),
+            Ok(text) if text.chars().any(sanitize::is_hostile) => self.0.text(&sanitize::json(text)),
             _ => self.0.bytes(bytes),
         }
         Ok(bytes.len())
@@ -118,22 +117,6 @@ impl<W: Write> Write for Escaping<'_, W> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// JSON text in which hostile characters stand as `\uXXXX`. They occur in strings only, so its meaning stays.
-pub fn escaped_json(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if sanitize::is_hostile(c) {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::Collector;
-use super::row::{Row, effects_text};
+use super::row::{Number, Row, effects_text};
 use crate::domain::event::{StepFinished, applied_key};
 use crate::domain::margin::RailField;
 use crate::domain::name::Name;
@@ -271,7 +271,8 @@ impl Collector for JsonRows<'_> {
             self.is_empty = false;
             self.to.write_all(before.as_bytes()).map_err(StoreError::io("write", &self.path))?;
             let row = JsonRow { columns: self.columns, titles: &self.titles, row };
-            serde_json::to_writer(&mut *self.to, &row).map_err(|error| StoreError::encode(&self.path, error))?;
+            let row = serde_json::to_string(&row).map_err(|error| StoreError::encode(&self.path, error))?;
+            self.to.write_all(sanitize::json(&row).as_bytes()).map_err(StoreError::io("write", &self.path))?;
         }
         Ok(())
     }
@@ -294,7 +295,7 @@ impl Serialize for JsonRow<'_> {
                 Cell::Whole(whole) => map.serialize_entry(title, &whole),
                 Cell::Thousandths(base) if base % 1000 == 0 => map.serialize_entry(title, &(base / 1000)),
                 Cell::Thousandths(base) => map.serialize_entry(title, &in_thousands(base)),
-                Cell::Number(value) => map.serialize_entry(title, &value),
+                Cell::Number(value) => map.serialize_entry(title, &Number(value)),
                 Cell::Json(value) => map.serialize_entry(title, value),
                 Cell::Text(text) => map.serialize_entry(title, text),
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Collector;
-use super::row::Row;
+use super::row::{Number, Row};
 use crate::domain::event::Metric;
 use crate::domain::name::Name;
 use crate::domain::run_state::RunState;
@@ -143,9 +143,9 @@ impl Tally {
 struct ShownMetric {
     name: String,
     unit: String,
-    min: f64,
-    mean: f64,
-    max: f64,
+    min: Number,
+    mean: Number,
+    max: Number,
     count: u64,
 }
 
@@ -176,9 +176,9 @@ fn metric((name, (unit, range)): (&Name, &(String, Range))) -> ShownMetric {
     ShownMetric {
         name: name.to_string(),
         unit: unit.clone(),
-        min: range.min,
-        mean: six_digits(range.mean),
-        max: range.max,
+        min: Number(range.min),
+        mean: Number(six_digits(range.mean)),
+        max: Number(range.max),
         count: range.count,
     }
 }

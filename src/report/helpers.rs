@@ -207,7 +207,7 @@ pub fn markdown(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '\n' | '\r' => out.push(' '),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' => {
                 out.push('\\');
                 out.push(c);
             }
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn markdown_stays_text() {
-        assert_eq!(markdown("a_b|*c* <img> [x](y)\n# z"), "a\\_b\\|\\*c\\* &lt;img&gt; \\[x\\](y) \\# z");
+        assert_eq!(markdown("a_b|*c* <img> [x](y)\n# z"), "a\\_b\\|\\*c\\* &lt;img&gt; \\[x\\](y) # z");
         assert_eq!(code("~~~~\nrm\n  ~~~~ x\n~~ y"), "~ ~~~\nrm\n  ~ ~~~ x\n~~ y");
     }
 }

@@ -38,3 +38,8 @@ pub fn gather(record: &Record, collectors: &mut [&mut dyn Collector]) -> Result<
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod template_tests;
+#[cfg(test)]
+mod tests;

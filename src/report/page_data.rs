@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Collector;
 use super::export::Columns;
-use super::row::{Row, effects_text};
+use super::row::{Number, Row, effects_text};
 use crate::domain::event::StepFinished;
 use crate::domain::name::Name;
 use crate::domain::run_state::RunState;
@@ -104,8 +104,9 @@ impl Collector for PageData {
                     *unit = sanitize::escaped(known).into_owned();
                 }
             }
-            let value = |(name, _): &(Name, String)| finished.and_then(|f| f.metrics.get(name)).map(|m| m.value);
-            let metrics: Vec<Option<f64>> = self.metrics.iter().map(value).collect();
+            let value =
+                |(name, _): &(Name, String)| finished.and_then(|f| f.metrics.get(name)).map(|m| Number(m.value));
+            let metrics: Vec<Option<Number>> = self.metrics.iter().map(value).collect();
             let cell = number_of(row.cell());
             let (step, combination) =
                 (self.steps.of(started.step.as_str()), self.combinations.of(&started.combination));

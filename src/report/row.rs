@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::domain::event::{Metric, StepFinished};
 use crate::domain::run_state::{Execution, RunState};
@@ -212,7 +212,7 @@ pub struct Measured {
     /// The metric.
     pub name: String,
     /// What was measured.
-    pub value: f64,
+    pub value: Number,
     /// Its unit; may be empty.
     pub unit: String,
 }
@@ -220,7 +220,24 @@ pub struct Measured {
 impl Measured {
     fn new(name: &str, metric: &Metric) -> Self {
         let unit = metric.unit.as_deref().map(|unit| sanitize::escaped(unit).into_owned());
-        Self { name: name.to_owned(), value: metric.value, unit: unit.unwrap_or_default() }
+        Self { name: name.to_owned(), value: Number(metric.value), unit: unit.unwrap_or_default() }
+    }
+}
+
+/// A measured number; a whole one is written without decimals.
+#[derive(Debug, Clone, Copy)]
+pub struct Number(pub f64);
+
+impl Serialize for Number {
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number within 2^53")]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let Self(value) = *self;
+        if value.fract() == 0.0 && value.abs() <= EXACT {
+            serializer.serialize_i64(value as i64)
+        } else {
+            serializer.serialize_f64(value)
+        }
     }
 }
 

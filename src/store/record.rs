@@ -493,14 +493,14 @@ mod tests {
         );
         check(remove("events.ldjson"), &["events.ldjson: No such file or directory"], "+XT~");
         check(
-            |run| run.edit("events.ldjson", |text| text.replacen("subrun_finished\"", "subrun_finished", 1)),
-            &["events.ldjson:3: EOF while parsing a string at line 1 column 0"],
+            |run| run.edit("events.ldjson", |text| text.replacen("{\"event\":\"subrun_finished\"", "garbage", 1)),
+            &["events.ldjson:3: expected value at line 1 column 1"],
             "+XT~",
         );
         check(remove(&steps(1)), &[&format!("{}: No such file or directory", steps(1))], "+XT~");
         check(
-            |run| run.edit(&steps(1), |text| text.replacen("step_spawned\"", "step_spawned", 1)),
-            &[&format!("{}:3: EOF while parsing a string at line 1 column 0", steps(1))],
+            |run| run.edit(&steps(1), |text| text.replacen("{\"event\":\"step_spawned\"", "garbage", 1)),
+            &[&format!("{}:3: expected value at line 1 column 1", steps(1))],
             "+XT~",
         );
         check(remove("inputs/flows/flow.yaml"), &["inputs/flows/flow.yaml: No such file or directory"], "+XT~");

@@ -60,7 +60,7 @@ impl Shipped {
         };
         let context = Context::find(given).unwrap();
         let stored = stored::load(&context, "latest").unwrap();
-        assert_eq!(stored.damage, Vec::<String>::new());
+        assert_eq!(stored.damage, []);
         let rebuilt = serde_json::to_value(stored.state.summary()).unwrap();
         assert_eq!(rebuilt, json(&run.join("summary.json")));
         for index in 0..stored.state.plan.experiment.sub_runs() {

@@ -108,6 +108,8 @@ fn help() {
       rerun        Run the stored plan of an earlier run again
       rerun-last   Repeat the newest run that completed without rig errors
       runs         History and control of runs
+      report       Make the reports of a stored run again: report.md and report.html
+      export       Write a row for every execution of a stored run, as CSV or JSON
       list-flows   List flows with their steps
       margins      Margin profiles
       adapters     Diagnostics and their manifests
