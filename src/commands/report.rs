@@ -89,6 +89,7 @@ fn write_all(context: &Context, entry: RunEntry, with_csv: bool, written: &mut W
         None => Gathered::read(&record, &columns, &mut Nobody)?,
     };
     written.damage.clone_from(&gathered.damage);
+    let mut failed = None;
     for form in Form::ALL {
         let path = match form {
             Form::Markdown => dir.report_markdown(),
@@ -111,10 +112,10 @@ fn write_all(context: &Context, entry: RunEntry, with_csv: bool, written: &mut W
         match (result, bad) {
             (Err(bad), _) | (_, Some(bad)) => written.add(*bad),
             (Ok(Ok(())), None) => written.files.push(path),
-            (Ok(Err(error)), None) => return Err(error),
+            (Ok(Err(error)), None) => failed = failed.or(Some(error)),
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 impl Written {

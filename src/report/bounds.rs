@@ -76,9 +76,9 @@ pub fn shown(experiment: &Experiment, applied: &AppliedFields) -> ShownBounds {
         rails,
         params: params.collect(),
         limits: vec![
-            limit("max_subruns", bounds.max_subruns.is, &bounds.max_subruns.from),
-            limit("max_step_timeout", bounds.max_step_timeout.is, &bounds.max_step_timeout.from),
-            limit("max_log", bounds.max_log.is, &bounds.max_log.from),
+            limit("max_subruns", &bounds.max_subruns.is, &bounds.max_subruns.from),
+            limit("max_step_timeout", &bounds.max_step_timeout.is, &bounds.max_step_timeout.from),
+            limit("max_log", &bounds.max_log.is, &bounds.max_log.from),
         ],
     }
 }
@@ -92,9 +92,9 @@ fn rail(
     applied: &AppliedFields,
 ) -> ShownRail {
     let is_this = |key: &FieldKey| key.rail == *name && key.field == field;
-    let ends = |at: Interval<u64>| match at.min == at.max {
-        true => field.show(at.min),
-        false => format!("{} .. {}", field.show(at.min), field.show(at.max)),
+    let ends = |at: Interval<u64>| {
+        let (min, max) = (field.show(at.min), field.show(at.max));
+        if at.min == at.max { min } else { format!("{min} .. {max}") }
     };
     ShownRail {
         field: format!("{name}.{field}"),
@@ -122,7 +122,7 @@ fn bar(planned: &RailUse) -> Option<Bar> {
     })
 }
 
-fn limit(name: &'static str, value: impl ToString, from: &[String]) -> ShownLimit {
+fn limit(name: &'static str, value: &impl ToString, from: &[String]) -> ShownLimit {
     ShownLimit { name, value: value.to_string(), from: places(from) }
 }
 

@@ -22,6 +22,7 @@ use crate::store::record::Record;
 
 /// Everything but the rows.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the fields are the names that templates use")]
 pub struct Facts<'g> {
     #[serde(flatten)]
     summary: RunSummary<serde_json::Value>,

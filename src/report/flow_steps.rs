@@ -56,13 +56,11 @@ impl Collector for FlowSteps {
     fn sub_run(&mut self, state: &RunState, index: u32) -> Result<(), StoreError> {
         for row in Row::all(state, index) {
             let started = &row.execution.started;
-            let place = match self.steps.iter().position(|step| step.name == started.step) {
-                Some(place) => place,
-                None => {
-                    self.steps.push(Step::new(&started.step, &started.adapter));
-                    self.steps.len() - 1
-                }
-            };
+            let known = self.steps.iter().position(|step| step.name == started.step);
+            let place = known.unwrap_or_else(|| {
+                self.steps.push(Step::new(&started.step, &started.adapter));
+                self.steps.len() - 1
+            });
             let Some(step) = self.steps.get_mut(place) else { continue };
             step.executions += 1;
             *step.cells.entry(row.cell()).or_default() += 1;
@@ -195,9 +193,14 @@ mod tests {
     #[test]
     fn a_range_is_that_of_its_numbers() {
         let mut range = Range::default();
-        [2.0, -1.0, 5.0].into_iter().for_each(|value| range.add(value));
-        assert_eq!((range.count, range.min, range.max, range.mean), (3, -1.0, 5.0, 2.0));
-        assert_eq!(six_digits(1234.56789), 1234.57);
-        assert_eq!(six_digits(0.0), 0.0);
+        for value in [2.0, -1.0, 5.0] {
+            range.add(value);
+        }
+        let shown = |value: f64| six_digits(value).to_string();
+        assert_eq!(
+            (range.count, shown(range.min), shown(range.max), shown(range.mean)),
+            (3, "-1".into(), "5".into(), "2".into())
+        );
+        assert_eq!((shown(1234.56789), shown(0.0)), ("1234.57".to_owned(), "0".to_owned()));
     }
 }

@@ -1,6 +1,8 @@
 //! The shmoo as templates see it: rows from the highest Y down, each cell with its glyph and its words, the legend, and the
 //! edge of every line in a sentence. Rows are made one at a time; a grid may have a million cells.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::flow_steps::Tally;
@@ -208,7 +210,7 @@ impl Shmoo {
         let words = cell.outcome.map_or("no such point", |outcome| outcome.cell.words());
         let mut title = format!("{}: {words}", place.join(", "));
         if cell.total > 1 {
-            title.push_str(&format!(", {} of {} measured pass, {} in all", cell.passed, cell.measured, cell.total));
+            let _ = write!(title, ", {} of {} measured pass, {} in all", cell.passed, cell.measured, cell.total);
         }
         let subrun = cell.sub_run.map(|index| short_name(self.count, index));
         ShownCell { glyph, cell: word, subrun, index: cell.sub_run, title }

@@ -98,19 +98,17 @@ impl HelperDef for Each<'_> {
                 }
                 true
             }
-            Value::Object(map) => match map.get(STREAM).and_then(Value::as_str) {
-                Some(name) => {
+            Value::Object(map) => {
+                if let Some(name) = map.get(STREAM).and_then(Value::as_str) {
                     self.stream(name, limit, &mut |value, is_last| row(None, value, is_last))?;
-                    true
-                }
-                None => {
+                } else {
                     let wanted = usize::try_from(limit).unwrap_or(usize::MAX).min(map.len());
                     for (at, (key, value)) in map.iter().take(wanted).enumerate() {
                         row(Some(key), value.clone(), at + 1 == wanted)?;
                     }
-                    true
                 }
-            },
+                true
+            }
             _ => false,
         };
         rc.pop_block();

@@ -129,7 +129,7 @@ mod tests {
         check(b"one\ntwo\r\n\n", "one\ntwo", false);
         check(b"  0%\r 50%\r100%\ntest  \x08\x08ing 1\x082\n", "100%\ntesting 2", false);
         check(b"\x1b[31mred\x1b[0m \x1b]0;title\x07x\x1b]52;c;cHdu\x1b\\y \xff\xc2\x9b2J", "red xy \u{fffd}2J", false);
-        let many: String = (0..100).map(|n| format!("line {n}\n")).collect();
+        let many = (0..100).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
         check(many.as_bytes(), &(80..100).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n"), true);
         check("x".repeat(1 << 20).as_bytes(), &format!("{}…", "x".repeat(300)), true);
     }

@@ -40,7 +40,7 @@ const BRACKETS: usize = 12;
 
 /// Compiles a template and checks it. What it includes is not looked at.
 pub fn compile(source: &Source) -> Result<Template, Problems> {
-    if let Err(problem) = nesting(source) {
+    if let Some(problem) = nesting(source) {
         return Err(problem.into());
     }
     let template = Template::compile_with_name(&*source.text, source.shown.to_string())
@@ -168,7 +168,7 @@ fn of_engine(source: &Source, error: &TemplateError) -> Problem {
 }
 
 /// How deep blocks and brackets are nested, before the engine's parser goes as deep.
-fn nesting(source: &Source) -> Result<(), Problem> {
+fn nesting(source: &Source) -> Option<Problem> {
     let text: &str = &source.text;
     let mut open: Vec<usize> = vec![];
     let mut at = 0;
@@ -184,7 +184,7 @@ fn nesting(source: &Source) -> Result<(), Problem> {
             let before = text.get(..begin).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            Err(Problem::error(self::tag(source, line, column), what).help("put parts into partials: {{> name}}"))
+            Some(Problem::error(self::tag(source, line, column), what).help("put parts into partials: {{> name}}"))
         };
         match inner.chars().next() {
             Some('#') => open.push(0),
@@ -216,5 +216,5 @@ fn nesting(source: &Source) -> Result<(), Problem> {
         }
         at = begin + 2 + end;
     }
-    Ok(())
+    None
 }

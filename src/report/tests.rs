@@ -56,7 +56,7 @@ pub(super) fn hostile_run() -> TestRun {
             finished.evidence.push(Evidence { check: "metric x".to_owned(), held: None, found: None });
         }
     }
-    let run = TestRun::of(&plan, kit::recorded(events));
+    let run = TestRun::of(&plan, &kit::recorded(events));
     let sub_run = run.dir.subrun(&run.state.header.sub_run_id(4, 1)).unwrap();
     fs::write(sub_run.root().join("stdout/01_cpu-smoke.log"), format!("first\n{HOSTILE}\n")).unwrap();
     run
@@ -168,6 +168,7 @@ fn a_run_without_a_plan_has_the_columns_of_its_journals() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a report, whole")]
 fn markdown() {
     let workspace = tempfile::tempdir().unwrap();
     let text = rendered(&hostile_run(), workspace.path(), Form::Markdown).unwrap();

@@ -154,8 +154,9 @@ impl Record {
         let mut damage = self.damage.clone();
         std::thread::scope(|scope| {
             let (send, receive) = sync_channel(2);
-            scope.spawn(|| read_ahead(&self.entry.dir, &sub_runs, send));
-            self.fold_all(&mut state, receive, &mut damage, &mut each)
+            let (dir, sub_runs) = (&self.entry.dir, &sub_runs);
+            scope.spawn(move || read_ahead(dir, sub_runs, &send));
+            Self::fold_all(&mut state, receive, &mut damage, &mut each)
         })?;
         state.current = current;
         // What history knows better: a runner that is gone leaves its journals at `running`.
@@ -167,7 +168,6 @@ impl Record {
     }
 
     fn fold_all<E>(
-        &self,
         state: &mut RunState,
         receive: Receiver<Vec<JournalRead>>,
         damage: &mut Vec<Damage>,
@@ -180,7 +180,9 @@ impl Record {
                 let began = SubrunStarted { id: id.clone(), index };
                 state.apply(&Recorded { seq: first.seq, at: first.at, event: began.into() });
             }
-            events.iter().for_each(|recorded| state.apply(recorded));
+            for recorded in &events {
+                state.apply(recorded);
+            }
             damage.extend(errors);
             each(state, index)?;
         }
@@ -265,7 +267,7 @@ struct JournalRead {
 const BATCH: usize = 2_000;
 
 /// Reads and decodes the journals in order; ends when nobody wants any more.
-fn read_ahead(dir: &RunDir, sub_runs: &[ToRead], send: SyncSender<Vec<JournalRead>>) {
+fn read_ahead(dir: &RunDir, sub_runs: &[ToRead], send: &SyncSender<Vec<JournalRead>>) {
     let mut batch: Vec<JournalRead> = vec![];
     let mut weight = 0;
     for sub_run in sub_runs {

@@ -25,11 +25,11 @@ pub(crate) struct TestRun {
 impl TestRun {
     /// A run of that plan; see [`kit::story`].
     pub(crate) fn write(plan: &Arc<Plan>, verdicts: &[Vec<Verdict>]) -> Self {
-        Self::of(plan, kit::recorded(kit::story(plan, verdicts)))
+        Self::of(plan, &kit::recorded(kit::story(plan, verdicts)))
     }
 
     /// A run of that plan with those events.
-    pub(crate) fn of(plan: &Arc<Plan>, events: Vec<Recorded>) -> Self {
+    pub(crate) fn of(plan: &Arc<Plan>, events: &[Recorded]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut state = kit::state(plan);
         let id = RunId::parse(&state.header.run_id).unwrap();
@@ -41,7 +41,7 @@ impl TestRun {
         }
         let mut run = JournalWriter::create(&dir.events()).unwrap();
         let mut steps: Option<JournalWriter> = None;
-        for recorded in &events {
+        for recorded in events {
             state.apply(recorded);
             if let RunEvent::SubrunStarted(event) = &recorded.event {
                 let sub_run = dir.subrun(&event.id).unwrap();

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod adapters;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod documents;

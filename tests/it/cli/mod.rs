@@ -6,6 +6,7 @@ mod bad_plans;
 mod inspect;
 mod live;
 mod monsters;
+mod reports;
 mod running;
 mod usage;
 
