@@ -10,6 +10,7 @@
 //! | 1 | [`host`] | what machine this is: facts for matching, the sysinfo snapshot, drift |
 //! | 1 | [`store`] | the run directory: paths, journals, atomic JSON, locks |
 //! | 2 | [`engine`] | executes a plan: one process tree per step, limits, the cancel ladder |
+//! | 2 | [`report`] | a stored run to Markdown, HTML, CSV and JSON rows |
 //! | 3 | [`commands`] | what Road Runner can do, one file per use case, with no terminal in it |
 //! | 4 | [`headless`] | lines for people and scripts over the events of a run |
 //! | 5 | [`cli`] | arguments, one call into `commands`, exit codes |

@@ -346,3 +346,46 @@ fn html_escapes_everything_and_carries_its_rows() {
     let workspace = tempfile::tempdir().unwrap();
     assert_eq!(rendered(&hostile_run(), workspace.path(), Form::Html).unwrap(), html);
 }
+
+/// The page for people names everything that a template can use, and nothing else.
+#[test]
+fn the_page_about_templates_is_current() {
+    use std::collections::BTreeSet;
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reports.md")).unwrap();
+    let columns = page.split_once("## Columns of an export").unwrap().1.split_once("## Templates").unwrap().0;
+    for name in super::export::FIXED {
+        assert!(columns.contains(&format!("`{name}`")), "the column {name}");
+    }
+    let table = page.split_once("| at the top |").unwrap().1;
+    let said = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let rows: Vec<(Vec<String>, Vec<String>)> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" | "))
+        .map(|(names, what)| (said(names), said(what)))
+        .collect();
+    let run = hostile_run();
+    let (record, gathered) = gathered(&run);
+    let facts = serde_json::to_value(super::context::Facts::new(&record, &gathered)).unwrap();
+    let top: BTreeSet<&String> = facts.as_object().unwrap().keys().collect();
+    let named: BTreeSet<&String> = rows.iter().flat_map(|(names, _)| names).collect();
+    assert_eq!(named, top);
+    // What stands within: of everything that has fields here.
+    let within = |name: &str| rows.iter().find(|(names, _)| names.iter().any(|n| n == name)).unwrap().1.clone();
+    let check = |name: &str, value: &serde_json::Value| {
+        let value = value.as_array().map_or(value, |list| &list[0]);
+        for field in value.as_object().unwrap().keys() {
+            assert!(within(name).contains(field), "{name} has `{field}`, the page does not");
+        }
+    };
+    for name in ["bounds", "grid", "flow_steps", "host_facts", "inputs", "programs", "tallies", "planned"] {
+        check(name, &facts[name]);
+    }
+    check("bounds", &facts["bounds"]["rails"]);
+    check("bounds", &facts["bounds"]["limits"]);
+    check("grid", &facts["grid"]["edges"]);
+    check("flow_steps", &facts["flow_steps"][0]["metrics"]);
+    check("failures", &facts["failures"][0]["checks"]);
+    check("failures", &facts["failures"][0]["stdout"]);
+    let row = super::row::Row::all(&run.state, 1).next().unwrap().shown();
+    check("steps", &serde_json::to_value(row).unwrap());
+}
