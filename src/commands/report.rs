@@ -157,6 +157,9 @@ impl Collector for Nobody {
 pub fn warnings(context: &Context) -> (Problems, Sources) {
     let mut problems = Problems::default();
     let mut sources = Sources::default();
+    if Templates::are_ours(&context.workspace) {
+        return (problems, sources);
+    }
     for bad in Form::ALL.into_iter().filter_map(|form| Templates::load(&context.workspace, form).err()) {
         for problem in bad.problems.list() {
             problems.push(crate::domain::problem::Problem { severity: Severity::Warning, ..problem.clone() });

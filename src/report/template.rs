@@ -12,11 +12,13 @@ use super::template_check;
 use crate::domain::place::Place;
 use crate::domain::problem::Problem;
 use crate::input::problem::{Problems, near_or_all, quote, whole_file};
-use crate::input::samples::SAMPLES;
+use crate::input::samples::{SAMPLES, Sample};
 use crate::input::source::{Source, Sources};
 
 /// Partials within partials.
 const DEPTH: usize = 16;
+/// Partials in all.
+const PARTIALS: usize = 64;
 
 /// A form of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,15 @@ impl BadTemplate {
 }
 
 impl Templates {
+    /// Whether every template of the workspace is as we ship it; then none has to be looked at.
+    pub fn are_ours(workspace: &Path) -> bool {
+        let ours = |sample: &Sample| match fs::read(workspace.join(sample.path)) {
+            Ok(text) => text == sample.content,
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        };
+        SAMPLES.iter().filter(|sample| sample.path.starts_with("templates/")).all(ours)
+    }
+
     /// The template of a form with its partials, from the workspace where it has them, else as compiled in.
     pub fn load(workspace: &Path, form: Form) -> Result<Self, BadTemplate> {
         let mut loader = Loader {
@@ -111,6 +122,9 @@ impl Loader {
                 Problem::error(here, format!("partials are nested more than {DEPTH} deep"))
                     .help("include fewer partials from within partials"),
             );
+        }
+        if self.by_name.len() > PARTIALS {
+            return self.problems.push(Problem::error(here, format!("more than {PARTIALS} partials in one report")));
         }
         let Some(source) = self.read(name, &shown, &here) else { return };
         self.sources.add(source.clone());

@@ -37,6 +37,9 @@ pub const HELPERS: [&str; 20] = [
 const BLOCKS: usize = 32;
 /// Brackets within brackets of one tag.
 const BRACKETS: usize = 12;
+/// Tags in one file, and its bytes: the engine counts lines from the start of the file for each tag.
+const TAGS: usize = 4000;
+const BYTES: usize = 256 * 1024;
 
 /// Compiles a template and checks it. What it includes is not looked at.
 pub fn compile(source: &Source) -> Result<Template, Problems> {
@@ -167,9 +170,16 @@ fn of_engine(source: &Source, error: &TemplateError) -> Problem {
     Problem::error(tag(source, line, column), message).help("see handlebarsjs.com for what a template may say")
 }
 
+const SPLIT: &str = "put parts into partials: {{> name}}";
+
 /// How deep blocks and brackets are nested, before the engine's parser goes as deep.
 fn nesting(source: &Source) -> Option<Problem> {
     let text: &str = &source.text;
+    if text.len() > BYTES {
+        let place = crate::input::problem::whole_file(&source.shown);
+        return Some(Problem::error(place, "larger than 256 KiB, the limit for a template").help(SPLIT));
+    }
+    let mut tags = 0;
     let mut open: Vec<usize> = vec![];
     let mut at = 0;
     while let Some(begin) = text.get(at..).and_then(|rest| rest.find("{{")).map(|found| at + found) {
@@ -184,8 +194,12 @@ fn nesting(source: &Source) -> Option<Problem> {
             let before = text.get(..begin).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            Some(Problem::error(self::tag(source, line, column), what).help("put parts into partials: {{> name}}"))
+            Some(Problem::error(self::tag(source, line, column), what).help(SPLIT))
         };
+        tags += 1;
+        if tags > TAGS {
+            return refuse(format!("more than {TAGS} tags in one template"));
+        }
         match inner.chars().next() {
             Some('#') => open.push(0),
             Some('/') => drop(open.pop()),

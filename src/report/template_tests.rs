@@ -82,7 +82,7 @@ fn what_cannot_be_rendered_is_said_with_its_line() {
         "{{#*inline \"x\"}}{{> x}}{{/inline}}{{> x}}",
         "templates/report.md.hbs:1:1: decorators and inline partials are not for reports",
     );
-    refused(&"{{#if a}}".repeat(100_000), "templates/report.md.hbs:1:289: blocks are nested more than 32 deep");
+    refused(&"{{#if a}}".repeat(20_000), "templates/report.md.hbs:1:289: blocks are nested more than 32 deep");
     refused(
         &format!("{{{{#if a}}}}{}{{{{/if}}}}", "{{else if a}}".repeat(10_000)),
         "templates/report.md.hbs:1:426: more than 32 `else` in one block",
@@ -95,6 +95,8 @@ fn what_cannot_be_rendered_is_said_with_its_line() {
         "{{#each steps}}{{#each ../steps}}x{{/each}}{{/each}}",
         "templates/report.md.hbs:1:16: `steps` within another list that is made row by row",
     );
+    refused(&"{{a}}".repeat(5_000), "templates/report.md.hbs:1:20001: more than 4000 tags in one template");
+    refused(&"x".repeat(300_000), "templates/report.md.hbs: larger than 256 KiB, the limit for a template");
     // A fault with all that is said of it.
     let files = [("report.md", "{{> one}}"), ("one", "x\n {{> two}}"), ("two", "{{> one}}")];
     insta::assert_snapshot!(made(&files).unwrap_err(), @r"
