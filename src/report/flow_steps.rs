@@ -181,9 +181,9 @@ fn metric((name, (unit, range)): (&Name, &(String, Range))) -> ShownMetric {
     }
 }
 
-/// A mean says no more than six digits.
+/// A mean says six digits, or as many as stand before its point.
 fn six_digits(value: f64) -> f64 {
-    format!("{value:.5e}").parse().unwrap_or(value)
+    if value.abs() >= 1e6 { value.round() } else { format!("{value:.5e}").parse().unwrap_or(value) }
 }
 
 #[cfg(test)]
@@ -201,6 +201,6 @@ mod tests {
             (range.count, shown(range.min), shown(range.max), shown(range.mean)),
             (3, "-1".into(), "5".into(), "2".into())
         );
-        assert_eq!((shown(1234.56789), shown(0.0)), ("1234.57".to_owned(), "0".to_owned()));
+        assert_eq!([1234.56789, 0.0, 12_422_966.4].map(shown), ["1234.57", "0", "12422966"]);
     }
 }
