@@ -256,7 +256,8 @@ fn placeholders(doc: &Doc<'_>, fields: &Fields<'_, '_>, key: &str) {
         let Kind::Scalar { text, .. } = &node.kind else { continue };
         let mut rest = text.to_string();
         for known in KNOWN {
-            rest = rest.replace(known, "");
+            // Not by nothing: what stands around it must not become a placeholder.
+            rest = rest.replace(known, "-");
         }
         if rest.contains(['{', '}']) {
             doc.push(

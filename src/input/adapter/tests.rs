@@ -535,4 +535,6 @@ fn controllers() {
       = help: keys here: `name`, `kind`, `description`, `path`, `rails`, `apply`, `read`, `restore`, `tolerance`, `max_step`, `settle`
     "#
     );
+    let nested = text.replace("\"{voltage_uv}\"", "\"{{rail}voltage_uv}\"");
+    assert!(check(&nested).contains("holds an unknown placeholder"), "{nested}");
 }
