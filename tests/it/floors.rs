@@ -139,8 +139,8 @@ fn test_files(source: &Source) -> Vec<String> {
             } else if !line.starts_with("#[") {
                 let name = line.trim_start_matches("pub ").trim_start_matches("pub(crate) ").strip_prefix("mod ");
                 if let Some(name) = name.and_then(|name| name.strip_suffix(';')) {
-                    files
-                        .push(given.map_or_else(|| format!("{inside}/{name}.rs"), |given| format!("{folder}/{given}")));
+                    let path = given.map_or_else(|| format!("{inside}/{name}.rs"), |given| format!("{folder}/{given}"));
+                    files.push(path.trim_start_matches('/').to_owned());
                 }
                 break;
             }
@@ -336,6 +336,7 @@ fn files_for_tests_alone_are_known() {
         assert_eq!(test_files(&Source { path: path.to_owned(), text: text.to_owned() }), expected);
     };
     check("domain/mod.rs", "#[cfg(test)]\npub mod kit;\nmod plan;", &["domain/kit.rs"]);
+    check("lib.rs", "pub mod cli;\n#[cfg(test)]\nmod schemas;", &["schemas.rs"]);
     check("domain/plan.rs", "mod freeze;\n#[cfg(test)]\nmod tests;", &["domain/plan/tests.rs"]);
     check("engine/run.rs", "#[cfg(test)]\n#[path = \"run_tests.rs\"]\nmod tests;", &["engine/run_tests.rs"]);
     check("engine/run.rs", "#[cfg(test)]\nmod tests {", &[]);
