@@ -23,4 +23,6 @@ pub mod headless;
 pub mod host;
 pub mod input;
 pub mod report;
+#[cfg(test)]
+mod schemas;
 pub mod store;

@@ -6,6 +6,7 @@ use super::problem::Problems;
 use super::render::render;
 use super::source::{Source, Sources};
 use super::yaml::Node;
+use crate::schemas::accepts_what_was_read;
 
 /// Draws problems over the texts given as file and text.
 pub fn drawn(problems: &Problems, files: &[(&str, &str)]) -> String {
@@ -30,11 +31,16 @@ pub fn report_beside<T>(
 ) -> String {
     let (value, problems) = document(&Source::new(file, text), read);
     assert_eq!(value.is_some(), !problems.has_errors(), "a value comes exactly when there is no error");
+    if value.is_some() {
+        accepts_what_was_read::<T>(text);
+    }
     if problems.is_empty() { "sound".to_owned() } else { drawn(&problems, &[(file, text), other]) }
 }
 
 /// What `read` makes of a text that is sound.
 pub fn sound<T>(text: &str, read: impl FnOnce(&Doc<'_>, &Node<'_>) -> Option<T>) -> T {
     let (value, problems) = document(&Source::new("x.yaml", text), read);
-    value.unwrap_or_else(|| panic!("{}", drawn(&problems, &[("x.yaml", text)])))
+    let value = value.unwrap_or_else(|| panic!("{}", drawn(&problems, &[("x.yaml", text)])));
+    accepts_what_was_read::<T>(text);
+    value
 }
