@@ -65,6 +65,7 @@ impl Adapter {
 
 /// How an execution is judged.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Judgement {
     /// What each exit code means.
@@ -89,6 +90,7 @@ impl Judgement {
 
 /// The meaning of exit codes. Those not listed: see `formats.md`, Verdicts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ExitCodes {
     /// Default `[0]`.
@@ -109,6 +111,7 @@ impl Default for ExitCodes {
 
 /// All conditions given must hold; at least one is given.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EffectRule {
     /// The exit code.
@@ -124,6 +127,7 @@ pub struct EffectRule {
 
 /// One proof that the test took place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Expectation {
     /// Somewhere in stdout.
@@ -151,6 +155,7 @@ pub enum Expectation {
 
 /// A number, or the step's parameter of that name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reference {
     /// As written; durations in milliseconds.
@@ -162,6 +167,7 @@ pub enum Reference {
 
 /// A value read from what a step left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MetricSpec {
     /// Its name.
@@ -183,6 +189,7 @@ pub struct MetricSpec {
 
 /// Where a metric is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum MetricSource {
     /// The first group of the last match in stdout.

@@ -71,6 +71,14 @@ macro_rules! events {
                     _ => None,
                 }
             }
+
+            /// Every event's name and journal, with the schema of its fields.
+            #[cfg(test)]
+            pub fn schemas(
+                generator: &mut schemars::SchemaGenerator,
+            ) -> Vec<(&'static str, Journal, schemars::Schema)> {
+                vec![$(($name, Journal::$journal, generator.subschema_for::<$body>())),+]
+            }
         }
 
         $(impl From<$body> for RunEvent {
@@ -114,6 +122,7 @@ events! {
 
 /// The runner has begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunStarted {
     /// Tells a new boot from a dead process; `None` where the kernel does not say.
     #[serde(default)]
@@ -124,6 +133,7 @@ pub struct RunStarted {
 
 /// A runner goes on with an interrupted run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunResumed {
     /// As in [`RunStarted`].
     #[serde(default)]
@@ -134,6 +144,7 @@ pub struct RunResumed {
 
 /// The run is being ended before its plan is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cancelling {
     /// Why.
     pub reason: CancelReason,
@@ -144,6 +155,7 @@ pub struct Cancelling {
 
 /// A sub-run begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SubrunStarted {
     /// `<run id>-s00`.
     pub id: String,
@@ -153,6 +165,7 @@ pub struct SubrunStarted {
 
 /// A sub-run has its first line: all that describes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SubrunOpened {
     /// `<run id>-s00`.
     pub id: String,
@@ -166,6 +179,7 @@ pub struct SubrunOpened {
 
 /// Who applies a rail's field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Applied {
     /// The diagnostic itself.
@@ -192,6 +206,7 @@ pub type AppliedFields = BTreeMap<String, Applied>;
 
 /// A step is about to start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StepStarted {
     /// Counts executions within the sub-run, from 0; numbers the log files.
     pub index: u32,
@@ -222,6 +237,7 @@ pub struct StepStarted {
 
 /// A step has a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StepSpawned {
     /// The execution.
     pub index: u32,
@@ -234,6 +250,7 @@ pub struct StepSpawned {
 
 /// A setpoint or readback of one rail, in microvolts and kilohertz.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RailLevel {
     /// The supply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -245,6 +262,7 @@ pub struct RailLevel {
 
 /// A rail is about to move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RailMoving {
     /// Which.
     pub rail: Name,
@@ -256,6 +274,7 @@ pub struct RailMoving {
 
 /// A rail holds its setpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RailHeld {
     /// Which.
     pub rail: Name,
@@ -267,6 +286,7 @@ pub struct RailHeld {
 
 /// Who brought a rail home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RestoredBy {
     /// The runner.
@@ -281,6 +301,7 @@ pub enum RestoredBy {
 
 /// A rail is back at nominal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RailRestored {
     /// Which.
     pub rail: Name,
@@ -290,6 +311,7 @@ pub struct RailRestored {
 
 /// A measured value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Metric {
     /// What was measured.
     pub value: f64,
@@ -300,6 +322,7 @@ pub struct Metric {
 
 /// One thing that was checked to reach the verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// What was looked at: `expect 1: stdout matches ..`, `exit code`.
     pub check: String,
@@ -312,6 +335,7 @@ pub struct Evidence {
 
 /// A step has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StepFinished {
     /// The execution.
     pub index: u32,
@@ -376,6 +400,7 @@ impl StepFinished {
 
 /// A sub-run has its last line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SubrunClosed {
     /// How it ended.
     pub verdict: Verdict,
@@ -386,6 +411,7 @@ pub struct SubrunClosed {
 
 /// A sub-run has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SubrunFinished {
     /// `<run id>-s00`.
     pub id: String,
@@ -402,6 +428,7 @@ pub struct SubrunFinished {
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// A plan on disk; nothing started.
@@ -440,6 +467,7 @@ impl std::fmt::Display for RunStatus {
 
 /// The run has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunFinished {
     /// How far it came.
     pub status: RunStatus,

@@ -105,6 +105,7 @@ impl ParamSweep {
 
 /// How the verdicts of repetitions make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PassRule {
     /// Every repetition must pass.
@@ -129,6 +130,7 @@ impl PassRule {
 
 /// What follows when a step's verdict, after its pass rule, is above inconclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
     /// Go on.

@@ -11,6 +11,7 @@ use super::units::Bytes;
 /// What is known of a host, for matching, for records and for telling two machines apart. `None` is
 /// "could not be found out", which is never the same as zero or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct HostFacts {
     /// The node name, as `uname -n` says it.
@@ -55,6 +56,7 @@ pub struct HostFacts {
 
 /// Whether a machine is virtual. Not every architecture can tell, so "no" needs evidence too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Virtualized {
     /// A hypervisor shows itself.

@@ -134,6 +134,7 @@ pub struct MarginProfile {
 
 /// The datasheet point of a rail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Nominal {
     /// In microvolts.
     #[serde(rename = "voltage_uv", skip_serializing_if = "Option::is_none")]
@@ -206,6 +207,7 @@ pub struct Jitter {
 
 /// In which order the points are visited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     /// Every line from its start.
@@ -236,6 +238,7 @@ impl Default for StopLine {
 
 /// The verdict that ends a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum StopAfter {
     /// The host went down.

@@ -129,6 +129,7 @@ pub enum ParamKind {
 
 /// A value of a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ParamValue {
     /// Of an `int`.
@@ -178,6 +179,7 @@ impl ParamValue {
 
 /// What a parameter is bound to, so that a flow cannot set it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Binding {
     /// The step's seed.

@@ -30,6 +30,7 @@ pub const FORMAT_VERSION: u32 = 1;
 
 /// A frozen plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// [`FORMAT_VERSION`].
@@ -48,6 +49,7 @@ pub struct Plan {
 
 /// What is done, and within which bounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
     /// The flow's name.
@@ -90,6 +92,7 @@ pub struct Experiment {
 
 /// A document that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InputFile {
     /// What it is: `flow`, `margin`, `policy`, `profile`, `adapter`.
@@ -100,6 +103,7 @@ pub struct InputFile {
 
 /// An executable as the manifest names it, with the hash of its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Executable {
     /// Relative to the workspace, a bare name, or absolute.
@@ -110,6 +114,7 @@ pub struct Executable {
 
 /// What a run needs of an adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlannedAdapter {
     /// The program.
@@ -132,6 +137,7 @@ pub struct PlannedAdapter {
 
 /// A step of the flow with every combination of its swept parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepTemplate {
     /// The flow's name for it.
@@ -154,6 +160,7 @@ pub struct StepTemplate {
 
 /// One combination of a step's swept parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Combination {
     /// The swept parameters in name order, `pattern=checkerboard,size_mb=16`; empty without a sweep.
@@ -166,6 +173,7 @@ pub struct Combination {
 
 /// One entry of a step's arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Argument {
     /// As it stands.
@@ -176,6 +184,7 @@ pub enum Argument {
 
 /// Arguments that depend on the sub-run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BoundArgument {
     /// The parameter.
@@ -196,6 +205,7 @@ pub struct BoundArgument {
 
 /// When the rest of a line is skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlannedStopLine {
     /// The axis along which it counts, as an index; `None` when nothing is swept.
@@ -208,6 +218,7 @@ pub struct PlannedStopLine {
 
 /// A jittered field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlannedJitter {
     /// The field.
@@ -220,6 +231,7 @@ pub struct PlannedJitter {
 
 /// Something swept: one field, an AVT pair, or the recipes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Axis {
     /// `core.voltage`, `mem_pattern/mem.voltage`, `core` for pairs, `recipe`.

@@ -11,6 +11,7 @@ use crate::domain::units::{Kilohertz, Microvolts};
 
 /// One rail at one point. A field that the profile does not name is absent, never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RailSetting {
     /// The clock that is commanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,6 +64,7 @@ pub type Rails = BTreeMap<Name, RailSetting>;
 
 /// Where the margin is during one sub-run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MarginPoint {
     /// The recipe, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -60,6 +60,7 @@ pub struct Limits {
 /// Weights by which effects are compared. The defaults are those usually quoted from X-Gene undervolting studies; their
 /// source could not be checked, so they stand in the policy for people to change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Severities {
     /// The diagnostic crashed.
@@ -82,6 +83,7 @@ impl Default for Severities {
 
 /// A closed interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Interval_of_{T}"))]
 #[serde(deny_unknown_fields)]
 pub struct Interval<T> {
     /// The largest allowed.
@@ -134,6 +136,7 @@ impl From<ParamKey> for String {
 
 /// The bound of a parameter; at least one end. Both ends are of one type; a value of another type is a violation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ParamBound {
     /// The largest allowed.
@@ -146,6 +149,7 @@ pub struct ParamBound {
 
 /// A bound in force and the documents that made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Bound_of_{T}"))]
 #[serde(deny_unknown_fields)]
 pub struct Bound<T> {
     /// Where it was written, `file:line:column`, the tightest document last.
@@ -156,6 +160,7 @@ pub struct Bound<T> {
 
 /// The bounds in force: base intersected with profiles. Frozen into the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
     /// The largest log of one stream.

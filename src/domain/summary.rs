@@ -31,6 +31,7 @@ pub fn count(verdicts: impl IntoIterator<Item = Verdict>) -> Counts {
 
 /// A run's summary. `R` is its rows: owned when read, a view of the run state when written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunSummary<R> {
     /// [`FORMAT_VERSION`].
     pub format_version: u32,
@@ -74,6 +75,7 @@ pub struct RunSummary<R> {
 
 /// A sub-run in its run's summary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SubRunRow {
     /// `<run id>-s00`.
     pub id: String,
@@ -87,6 +89,7 @@ pub struct SubRunRow {
 
 /// A sub-run's own summary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SubRunSummary {
     /// [`FORMAT_VERSION`].
     pub format_version: u32,

@@ -123,6 +123,7 @@ pub type Effects = BTreeSet<Effect>;
 
 /// Why a run is being ended before its plan is done. A later reason wins only when it is graver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// `on_failure: stop_run` met a failing step.

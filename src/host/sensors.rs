@@ -13,6 +13,7 @@ use super::source::read_line;
 
 /// One temperature of one chip.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Temperature {
     /// The driver's name for the chip: `k10temp`, `coretemp`, `nvme`.
     pub chip: String,
@@ -55,6 +56,7 @@ pub fn temperatures(roots: &Roots) -> io::Result<Vec<Temperature>> {
 
 /// How the clocks of some CPUs are governed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Governor {
     /// The governor: `performance`, `schedutil`.
     pub governor: String,
@@ -71,6 +73,7 @@ pub struct Governor {
 
 /// How many cpufreq policies share one setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GovernorCount {
     /// The setting.
     #[serde(flatten)]

@@ -13,6 +13,7 @@ const MOST_BYTES: u64 = 8 << 20;
 
 /// What a source gave. As JSON `{"status": "available", "value": ..}` or `{"status": "absent", "detail": ..}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Source_of_{T}"))]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum Source<T> {
     /// It was read.

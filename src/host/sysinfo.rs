@@ -20,6 +20,7 @@ use crate::domain::host::HostFacts;
 
 /// `sysinfo.json`: the machine when the run started, and when it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Sysinfo {
     /// [`Sysinfo::FORMAT_VERSION`].
     pub format_version: u32,
@@ -41,6 +42,7 @@ impl Sysinfo {
 
 /// The machine at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Snapshot {
     /// What profiles are matched by.
     pub host: HostFacts,
@@ -76,6 +78,7 @@ pub struct Snapshot {
 
 /// Memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Memory {
     /// All the kernel can use.
     pub total: u64,
@@ -92,6 +95,7 @@ pub struct Memory {
 
 /// The kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Kernel {
     /// `uname -r`.
     pub release: String,
@@ -101,6 +105,7 @@ pub struct Kernel {
 
 /// Load averages in hundredths, as exact as the kernel writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Load {
     /// Over one minute.
     pub hundredths_1m: u64,

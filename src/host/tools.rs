@@ -22,6 +22,7 @@ pub struct ToolQuery {
 
 /// What a tool said when asked for its version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ToolVersion {
     /// The executable asked.
     pub path: PathBuf,

@@ -1,12 +1,14 @@
-//! The JSON Schemas in `docs/schemas/`: of every YAML document, made from the tables of keys that its reader uses.
-//! In tests only; the program carries none of it.
+//! The JSON Schemas in `docs/schemas/`: of every YAML document, made from the tables of keys that its reader uses, and of
+//! every JSON artifact, made from the types that write and read it. In tests only; the program carries none of it.
 
+mod artifacts;
 mod documents;
 pub mod editor;
 mod full;
 mod mutants;
 mod patterns;
 mod refinements;
+mod values;
 
 use std::any::type_name;
 use std::collections::BTreeMap;
@@ -17,22 +19,25 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::Value;
 
+use crate::domain::event::{Journal, Recorded, RunEvent};
 use crate::domain::flow::Flow;
 use crate::domain::margin::MarginProfile;
 use crate::domain::policy::{Profile, SafetyPolicy};
+use crate::domain::time::Timestamp;
 use crate::input::adapter::{self, Manifest};
 use crate::input::catalogue::document;
 use crate::input::doc::Doc;
 use crate::input::source::Source;
 use crate::input::yaml::Node;
 use crate::input::{margin, policy};
+use crate::store::journal::encode;
 
 /// The variable that has the files written instead of compared.
 const BLESS: &str = "ROAD_RUNNER_BLESS";
 
 /// Every schema by the name of its file.
 fn all() -> BTreeMap<&'static str, Value> {
-    documents::all().into_iter().collect()
+    documents::all().into_iter().chain(artifacts::all()).collect()
 }
 
 /// The schemas of YAML documents, ready to be asked.
@@ -70,6 +75,20 @@ pub fn accepts_what_was_read<T>(text: &str) {
         "the reader accepts this {name} and its schema does not:\n{text}\n{}",
         faults.join("\n")
     );
+}
+
+/// Called with an event of every kind and every field in it: the schema of its journal must accept its line.
+pub fn accepts_event(event: RunEvent) {
+    let name = match event.journal() {
+        Journal::Run => "events",
+        Journal::SubRun => "steps",
+    };
+    let at = Timestamp::parse("2025-01-01T01:01:01Z").unwrap();
+    let mut line = vec![];
+    encode(&Recorded { seq: 1, at, event }, &mut line).unwrap();
+    let validator = validator(&all()[name]);
+    let line = serde_json::from_slice(&line).unwrap();
+    validator.validate(&line).unwrap_or_else(|error| panic!("{name}: {line}\n{error}"));
 }
 
 fn folder() -> PathBuf {

@@ -98,6 +98,11 @@ fn every_event_reads_back_and_unknown_fields_are_passed_over() {
 }
 
 #[test]
+fn every_event_fits_its_schema() {
+    samples().into_iter().for_each(crate::schemas::accepts_event);
+}
+
+#[test]
 fn what_is_not_known_may_be_left_out() {
     let check = |name: &str, body: Value, expected: RunEvent| assert_eq!(read(name, &body.to_string()), expected);
     check("run_started", json!({ "pid": 1 }), RunStarted { boot_id: None, pid: 1 }.into());

@@ -1,0 +1,154 @@
+//! Schemas of JSON artifacts, made from the types that write and read them. They say what is written: a key that is always
+//! there is required, though readers may do without it. What readers let pass, a field unknown to them, is let pass here.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Value, json};
+
+use crate::domain::event::{Journal, RunEvent};
+use crate::domain::plan::{self, Plan};
+use crate::domain::summary::{self, RunSummary, SubRunRow, SubRunSummary};
+use crate::domain::time::Timestamp;
+use crate::host::sysinfo::Sysinfo;
+use crate::store::lock::Holder;
+
+/// Every artifact's schema by its name.
+pub fn all() -> Vec<(&'static str, Value)> {
+    vec![
+        record::<Plan>("plan", "plan.json", plan::FORMAT_VERSION),
+        record::<RunSummary<Vec<SubRunRow>>>("summary", "summary.json of a run", summary::FORMAT_VERSION),
+        record::<SubRunSummary>("subrun-summary", "summary.json of a sub-run", summary::FORMAT_VERSION),
+        record::<Sysinfo>("sysinfo", "sysinfo.json", 1),
+        journal("events", "A line of events.ldjson", Journal::Run),
+        journal("steps", "A line of a sub-run's steps.ldjson", Journal::SubRun),
+        lock(),
+    ]
+}
+
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().for_serialize().into_generator()
+}
+
+fn record<T: JsonSchema>(name: &'static str, title: &str, version: u32) -> (&'static str, Value) {
+    let mut schema = generator().into_root_schema_for::<T>().to_value();
+    let place = &mut schema["properties"]["format_version"];
+    *place = json!({ "const": version, "description": "The version of this document's format." });
+    (name, finished(name, title, schema))
+}
+
+/// Any line of a journal: what all have, and what each event adds.
+fn journal(name: &'static str, title: &str, journal: Journal) -> (&'static str, Value) {
+    let mut generator = generator();
+    let at = generator.subschema_for::<Timestamp>();
+    let events: Vec<_> = RunEvent::schemas(&mut generator).into_iter().filter(|event| event.1 == journal).collect();
+    let names: Vec<&str> = events.iter().map(|event| event.0).collect();
+    let one_of: Vec<Value> = events
+        .iter()
+        .map(|(name, _, body)| {
+            let mut schema = body.clone().to_value();
+            schema["properties"] = json!({ "event": { "const": name } });
+            schema["title"] = (*name).into();
+            schema
+        })
+        .collect();
+    let mut schema = json!({
+        "type": "object",
+        "description": "Fields that are not named here are of a newer version.",
+        "properties": {
+            "event": { "enum": names, "description": "What happened." },
+            "seq": { "type": "integer", "minimum": 0, "maximum": u64::MAX, "description": "Increasing within the run." },
+            "at": at,
+        },
+        "required": ["event", "seq", "at"],
+        "oneOf": one_of,
+    });
+    // Also the events of the other journal were asked for; only what is referred to stays.
+    let mut definitions = Value::Object(generator.take_definitions(true));
+    loop {
+        let text = schema.to_string() + &definitions.to_string();
+        let before = definitions.as_object().map_or(0, serde_json::Map::len);
+        if let Value::Object(map) = &mut definitions {
+            map.retain(|name, _| text.contains(&format!("\"#/$defs/{name}\"")));
+        }
+        if definitions.as_object().map_or(0, serde_json::Map::len) == before {
+            break;
+        }
+    }
+    schema["$defs"] = definitions;
+    (name, finished(name, title, schema))
+}
+
+/// Who executes the run, or did last; it does as long as the file is locked.
+// As `Holder`, to whose keys the conversion below holds it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it is made for its schema, never for its values")]
+struct LockFile {
+    /// Process id of the runner.
+    pid: u32,
+    /// Its start time in clock ticks since boot.
+    start_ticks: u64,
+    /// The boot in which it started.
+    boot_id: String,
+    /// Host name.
+    host: String,
+    /// The run it executes.
+    run_id: String,
+}
+
+impl From<Holder> for LockFile {
+    fn from(Holder { pid, start_ticks, boot_id, host, run_id }: Holder) -> Self {
+        Self { pid, start_ticks, boot_id, host, run_id }
+    }
+}
+
+fn lock() -> (&'static str, Value) {
+    let schema = generator().into_root_schema_for::<LockFile>().to_value();
+    ("lock", finished("lock", "lock", schema))
+}
+
+fn finished(name: &str, title: &str, mut schema: Value) -> Value {
+    tidy(&mut schema);
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    schema["$id"] = format!("urn:road-runner:{name}").into();
+    schema["title"] = title.into();
+    schema
+}
+
+/// Says bounds of numbers rather than types of Rust, no defaults of readers, and descriptions without rustdoc's links.
+fn tidy(schema: &mut Value) {
+    static LINK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[(`[^`]*`)\](\([^)]*\))?").unwrap());
+    static SOME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"`Some\(([^)]*)\)`").unwrap());
+    match schema {
+        Value::Array(list) => list.iter_mut().for_each(tidy),
+        Value::Object(map) => {
+            let bounds = match map.get("format").and_then(Value::as_str) {
+                Some("uint32") => Some((json!(0), json!(u32::MAX))),
+                Some("int32") => Some((json!(i32::MIN), json!(i32::MAX))),
+                Some("uint64") => Some((json!(0), json!(u64::MAX))),
+                Some("int64") => Some((json!(i64::MIN), json!(i64::MAX))),
+                Some("uint8") => Some((json!(0), json!(u8::MAX))),
+                Some("double") | None => None,
+                Some(other) => panic!("what does {other} bound?"),
+            };
+            if map.get("format").is_some_and(Value::is_string) {
+                map.remove("format");
+            }
+            if let Some((minimum, maximum)) = bounds {
+                map.insert("minimum".to_owned(), minimum);
+                map.insert("maximum".to_owned(), maximum);
+            }
+            if let Some(Value::String(text)) = map.get_mut("description") {
+                let plain = LINK.replace_all(text, "$1").replace('\n', " ");
+                *text = SOME.replace_all(&plain.replace("`None`", "null"), "$1").into_owned();
+            }
+            if map.get("default").is_some_and(|value| !value.is_object() || value == &json!({})) {
+                map.remove("default");
+            }
+            map.values_mut().for_each(tidy);
+        }
+        _ => {}
+    }
+}
