@@ -14,3 +14,5 @@ mod floors;
 mod maintain;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod schemas;
