@@ -12,7 +12,9 @@ use crate::domain::event::{Journal, RunEvent};
 use crate::domain::plan::{self, Plan};
 use crate::domain::summary::{self, RunSummary, SubRunRow, SubRunSummary};
 use crate::domain::time::Timestamp;
+use crate::domain::verdict::Verdict;
 use crate::host::sysinfo::Sysinfo;
+use crate::report::export::FIXED;
 use crate::store::lock::Holder;
 
 /// Every artifact's schema by its name.
@@ -21,10 +23,11 @@ pub fn all() -> Vec<(&'static str, Value)> {
         record::<Plan>("plan", "plan.json", plan::FORMAT_VERSION),
         record::<RunSummary<Vec<SubRunRow>>>("summary", "summary.json of a run", summary::FORMAT_VERSION),
         record::<SubRunSummary>("subrun-summary", "summary.json of a sub-run", summary::FORMAT_VERSION),
-        record::<Sysinfo>("sysinfo", "sysinfo.json", 1),
+        record::<Sysinfo>("sysinfo", "sysinfo.json", Sysinfo::FORMAT_VERSION),
         journal("events", "A line of events.ldjson", Journal::Run),
         journal("steps", "A line of a sub-run's steps.ldjson", Journal::SubRun),
         lock(),
+        export(),
     ]
 }
 
@@ -107,6 +110,48 @@ impl From<Holder> for LockFile {
 fn lock() -> (&'static str, Value) {
     let schema = generator().into_root_schema_for::<LockFile>().to_value();
     ("lock", finished("lock", "lock", schema))
+}
+
+/// The rows of `export --format json`: the columns that every run has, and those of its plan.
+fn export() -> (&'static str, Value) {
+    let mut generator = generator();
+    let at = generator.subschema_for::<Timestamp>();
+    let verdicts = Verdict::ALL.map(|verdict| json!(verdict.as_str())).into_iter().chain([Value::Null]);
+    let verdicts: Vec<Value> = verdicts.collect();
+    let column = |name: &str| match name {
+        "subrun_index" | "index" | "repetition" | "attempt" | "seed" => {
+            json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })
+        }
+        "exit_code" | "signal" | "duration_ms" => json!({ "type": ["integer", "null"] }),
+        "verdict" => json!({ "enum": verdicts }),
+        "unit" | "reason" => json!({ "type": ["string", "null"] }),
+        "started_at" => at.clone().to_value(),
+        _ => json!({ "type": "string" }),
+    };
+    let columns: serde_json::Map<String, Value> = FIXED.iter().map(|name| ((*name).to_owned(), column(name))).collect();
+    let name = "[a-z0-9][a-z0-9_-]*";
+    let row = json!({
+        "type": "object",
+        "properties": columns,
+        "required": FIXED,
+        "patternProperties": {
+            format!("^{name}\\.(voltage_mv|frequency_mhz)$"): { "type": ["number", "null"], "minimum": 0 },
+            format!("^applied\\.{name}\\.(voltage|frequency)$"): { "enum": ["adapter", "controller", "none", null] },
+            format!("^param\\.{name}$"): { "type": ["number", "string", "boolean", "null"] },
+            format!("^metric\\.{name}$"): { "type": ["number", "null"] },
+        },
+        "additionalProperties": false,
+    });
+    let mut schema = json!({
+        "type": "array",
+        "items": row,
+        "description": "A row for every execution that began; what is not there is null.",
+    });
+    let definitions = Value::Object(generator.take_definitions(true));
+    if definitions.as_object().is_some_and(|map| !map.is_empty()) {
+        schema["$defs"] = definitions;
+    }
+    ("export", finished("export", "export.json", schema))
 }
 
 fn finished(name: &str, title: &str, mut schema: Value) -> Value {

@@ -99,6 +99,35 @@ fn what_runs_leave_fits() {
     assert_eq!(seen, expected);
 }
 
+/// Rows are the one artifact that a run leaves only when it is asked to.
+#[test]
+fn exported_rows_fit() {
+    let workspace = Workspace::new();
+    let validator = validator(&schema("export"));
+    for words in [
+        "run --yes --no-tui -q --flow rich --margin rich --max-fail 2",
+        "run --yes --no-tui -q --flow rich --margin recipes --unit SN1",
+    ] {
+        let run = workspace.run(words, 1);
+        let id = run.file_name().unwrap().to_str().unwrap().to_owned();
+        let rows: Value =
+            serde_json::from_slice(&workspace.output(&format!("export --format json --out - --run {id}"))).unwrap();
+        let faults: Vec<String> =
+            validator.iter_errors(&rows).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+        assert!(rows.as_array().is_some_and(|rows| rows.len() > 2));
+        let spoilt = |change: &dyn Fn(&mut Value)| {
+            let mut rows = rows.clone();
+            change(&mut rows[0]);
+            assert!(!validator.is_valid(&rows), "{}", rows[0]);
+        };
+        spoilt(&|row| row["verdict"] = json!("good"));
+        spoilt(&|row| row["metric.x"] = json!("1"));
+        spoilt(&|row| row["core.voltage_uv"] = json!(1));
+        spoilt(&|row| drop(row.as_object_mut().unwrap().remove("signal")));
+    }
+}
+
 fn reads<T: DeserializeOwned>(artifact: &Value) -> bool {
     serde_json::from_value::<T>(artifact.clone()).is_ok()
 }

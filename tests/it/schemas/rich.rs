@@ -132,6 +132,13 @@ impl Workspace {
         self.runs().into_iter().find(|run| !before.contains(run)).unwrap()
     }
 
+    /// What a command that succeeds says on its stdout.
+    pub fn output(&self, words: &str) -> Vec<u8> {
+        let output = self.command(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
     /// A run that a signal ends in its first step; `meanwhile` sees it before.
     pub fn interrupted(&self, meanwhile: impl FnOnce(&Path)) -> PathBuf {
         let before = self.runs();
