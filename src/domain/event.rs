@@ -65,9 +65,9 @@ macro_rules! events {
             }
 
             /// Reads the fields of the event called `name`; `None` when there is no such event.
-            pub fn read_body(name: &str, line: &[u8]) -> Option<serde_json::Result<Self>> {
+            pub fn read_body(name: &str, line: &str) -> Option<serde_json::Result<Self>> {
                 match name {
-                    $($name => Some(serde_json::from_slice::<$body>(line).map(Self::$variant)),)+
+                    $($name => Some(serde_json::from_str::<$body>(line).map(Self::$variant)),)+
                     _ => None,
                 }
             }

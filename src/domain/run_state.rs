@@ -123,9 +123,14 @@ impl RunState {
 
     /// Takes in one event. Events that make no sense here are passed over: a damaged record must stay readable.
     pub fn apply(&mut self, recorded: &Recorded) {
-        self.last_seq = Some(self.last_seq.map_or(recorded.seq, |last| last.max(recorded.seq)));
-        let at = recorded.at;
-        match &recorded.event {
+        self.absorb(recorded.clone());
+    }
+
+    /// As [`Self::apply`], of an event that nobody else needs: nothing is copied.
+    pub fn absorb(&mut self, recorded: Recorded) {
+        let Recorded { seq, at, event } = recorded;
+        self.last_seq = Some(self.last_seq.map_or(seq, |last| last.max(seq)));
+        match event {
             RunEvent::RunStarted(event) => {
                 self.status = RunStatus::Running;
                 self.started_at = self.started_at.or(Some(at));
@@ -142,7 +147,7 @@ impl RunState {
             RunEvent::Cancelling(event) => {
                 self.cancels.insert(event.reason);
                 if self.cancel.as_ref().is_none_or(|before| before.reason < event.reason) {
-                    self.cancel = Some(event.clone());
+                    self.cancel = Some(event);
                 }
             }
             RunEvent::SubrunStarted(event) => {
@@ -154,7 +159,7 @@ impl RunState {
             RunEvent::StepStarted(event) => self.step_started(at, event),
             RunEvent::StepSpawned(event) => {
                 if let Some(execution) = self.execution(event.index) {
-                    execution.spawned = Some(event.clone());
+                    execution.spawned = Some(event);
                 }
             }
             RunEvent::StepFinished(event) => self.step_finished(event),
@@ -195,11 +200,12 @@ impl RunState {
         self.current_mut()?.execution_mut(index)
     }
 
-    fn step_started(&mut self, at: Timestamp, event: &StepStarted) {
+    fn step_started(&mut self, at: Timestamp, started: Box<StepStarted>) {
         let Some(sub_run) = self.current_mut() else { return };
-        let execution = Execution { started: Box::new(event.clone()), at, spawned: None, finished: None };
+        let index = started.index;
+        let execution = Execution { started, at, spawned: None, finished: None };
         // Another attempt takes the place of the one before.
-        match sub_run.executions.binary_search_by_key(&event.index, |e| e.started.index) {
+        match sub_run.executions.binary_search_by_key(&index, |e| e.started.index) {
             Ok(before) => {
                 if let Some(slot) = sub_run.executions.get_mut(before) {
                     *slot = execution;
@@ -209,17 +215,18 @@ impl RunState {
         }
     }
 
-    fn step_finished(&mut self, event: &StepFinished) {
+    fn step_finished(&mut self, event: Box<StepFinished>) {
         let Some(sub_run) = self.current.and_then(|c| self.sub_runs.get_mut(c as usize)) else { return };
         sub_run.effects.extend(event.effects.iter().copied());
-        let Some(execution) = sub_run.execution_mut(event.index) else { return };
-        execution.finished = Some(Box::new(event.clone()));
-        if event.verdict > Verdict::Skipped {
+        let (index, verdict) = (event.index, event.verdict);
+        let Some(execution) = sub_run.execution_mut(index) else { return };
+        execution.finished = Some(event);
+        if verdict > Verdict::Skipped {
             let nobody = |field: &String| execution.started.applied.get(field) == Some(&Applied::None);
             let unapplied = self.swept.get(&execution.started.adapter).is_some_and(|swept| swept.iter().any(nobody));
             sub_run.unapplied |= unapplied;
         }
-        let tally = self.combination_tally(event.index);
+        let tally = self.combination_tally(index);
         if let (Some(tally), Some(sub_run)) = (tally, self.current_mut()) {
             sub_run.weigh(tally.verdict);
             if let Some(flaky) = tally.flaky {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A moment in UTC, in milliseconds.
@@ -37,7 +37,10 @@ impl Timestamp {
 
     /// Reads RFC 3339.
     pub fn parse(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text).ok().map(|m| Self::new(m.with_timezone(&Utc)))
+        // As we write it ourselves by hand, a record being full of them; anything else goes the long way.
+        own_form(text.as_bytes())
+            .map(Self)
+            .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|m| Self::new(m.with_timezone(&Utc))))
     }
 }
 
@@ -50,6 +53,20 @@ pub fn span(millis: u64) -> String {
         600_000..3_600_000 => format!("{}m{:02}s", millis / 60_000, millis / 1000 % 60),
         _ => format!("{}h{:02}m", millis / 3_600_000, millis / 60_000 % 60),
     }
+}
+
+/// Reads exactly `2025-01-01T01:01:01.007Z`.
+fn own_form(text: &[u8]) -> Option<DateTime<Utc>> {
+    const MARKS: [(usize, u8); 7] = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
+    if text.len() != 24 || MARKS.iter().any(|(at, mark)| text[*at] != *mark) {
+        return None;
+    }
+    let number = |from: usize, to: usize| {
+        let digit = |n: u32, byte: &u8| byte.is_ascii_digit().then(|| n * 10 + u32::from(byte - b'0'));
+        text[from..to].iter().try_fold(0, digit)
+    };
+    let date = NaiveDate::from_ymd_opt(number(0, 4)?.cast_signed(), number(5, 7)?, number(8, 10)?)?;
+    Some(date.and_hms_milli_opt(number(11, 13)?, number(14, 16)?, number(17, 19)?, number(20, 23)?)?.and_utc())
 }
 
 impl fmt::Display for Timestamp {
@@ -92,5 +109,32 @@ mod tests {
         check(11_250, "11.2s");
         check(754_000, "12m34s");
         check(3_725_000, "1h02m");
+    }
+
+    #[test]
+    fn the_own_form_is_read_as_the_long_way_reads_it() {
+        let check = |text: &str| {
+            let long = DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.timestamp_millis());
+            assert_eq!(Timestamp::parse(text).map(Timestamp::millis), long, "{text}");
+            own_form(text.as_bytes()).is_some()
+        };
+        for own in ["2025-01-01T01:01:01.007Z", "2024-02-29T23:59:59.999Z", "0001-01-01T00:00:00.000Z"] {
+            assert!(check(own), "{own}");
+        }
+        for other in [
+            "2025-02-29T01:01:01.007Z",
+            "2025-13-01T01:01:01.007Z",
+            "2025-01-01T24:00:00.000Z",
+            "2016-12-31T23:59:60.500Z",
+            "2025-01-01t01:01:01.007z",
+            "2025-01-01T01:01:01.0070",
+            "2025-01-01T01:01:01,007Z",
+            "+025-01-01T01:01:01.007Z",
+            "2025-01-01T01:01:01.00\u{e9}Z",
+            "2025-01-01T01:01:01.7Z",
+            "",
+        ] {
+            assert!(!check(other), "{other}");
+        }
     }
 }

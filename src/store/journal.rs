@@ -2,7 +2,7 @@
 //! A reader stops at the last newline and never locks or writes; a writer never leaves part of a line behind.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufRead as _, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -210,7 +210,7 @@ impl JournalTail {
     /// Reads complete lines; returns how many bytes they were. Fewer than given: the rest is the torn end.
     fn take(&mut self, whole: &[u8], each: &mut dyn FnMut(Recorded)) -> Result<usize, StoreError> {
         let mut taken = 0;
-        for line in whole.split_inclusive(|byte| *byte == b'\n') {
+        while let Some(line) = next_line(whole.get(taken..).unwrap_or_default()) {
             match decode(line) {
                 Ok(recorded) => recorded.into_iter().for_each(&mut *each),
                 // A crash of the host leaves zeros where blocks were promised and not written. Only at the end, though.
@@ -238,6 +238,14 @@ pub fn read(path: &Path) -> Result<Vec<Recorded>, StoreError> {
         return Err(StoreError::io("read", path)(Errno::NOENT));
     }
     Ok(all)
+}
+
+/// The first line with its newline, or what there is of it. The standard library looks for the byte in long strides here,
+/// one by one in `split_inclusive`.
+pub fn next_line(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    let length = rest.skip_until(b'\n').ok()?;
+    text.get(..length).filter(|line| !line.is_empty())
 }
 
 /// Fills the buffer from `offset` on, short only at the end of the file.
@@ -270,23 +278,26 @@ struct Head<'a> {
 
 /// Reads one line; `None` for an event that this program does not know.
 pub fn decode(line: &[u8]) -> Result<Option<Recorded>, String> {
+    // Looked through once, and not again at each text in it.
+    let line = std::str::from_utf8(line).map_err(|error| format!("not UTF-8 at byte {}", error.valid_up_to()))?;
     // The head as we write it is read by hand; anything else that is the same JSON goes the long way.
     if let Some((event, seq, at)) = quick_head(line) {
         return body(event, seq, at, line);
     }
-    let head: Head<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let head: Head<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
     body(&head.event, head.seq, head.at, line)
 }
 
-fn body(event: &str, seq: u64, at: Timestamp, line: &[u8]) -> Result<Option<Recorded>, String> {
+fn body(event: &str, seq: u64, at: Timestamp, line: &str) -> Result<Option<Recorded>, String> {
     match RunEvent::read_body(event, line) {
         Some(Ok(event)) => Ok(Some(Recorded { seq, at, event })),
         Some(Err(error)) => Err(error.to_string()),
-        None => serde_json::from_slice::<serde::de::IgnoredAny>(line).map(|_| None).map_err(|error| error.to_string()),
+        None => serde_json::from_str::<serde::de::IgnoredAny>(line).map(|_| None).map_err(|error| error.to_string()),
     }
 }
 
-fn quick_head(line: &[u8]) -> Option<(&str, u64, Timestamp)> {
+fn quick_head(line: &str) -> Option<(&str, u64, Timestamp)> {
+    let line = line.as_bytes();
     let rest = line.strip_prefix(br#"{"event":""#)?;
     let (event, rest) = split_at_quote(rest)?;
     let mut rest = rest.strip_prefix(br#","seq":"#)?;
