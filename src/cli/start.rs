@@ -31,9 +31,9 @@ pub fn plan(
     let prepared = plan::prepare(context, &asked)?;
     console.problems(&prepared.warnings, &prepared.sources);
     let new = NewRecord { plan: prepared.plan(), inputs: &prepared.inputs, source_run: None, dry_run: false };
-    let (dir, state) = record::persist(context, &new)?;
+    let (dir, header) = record::persist(context, &new)?;
     let quiet = console.verbosity == Verbosity::Quiet;
-    let run_id = &state.header.run_id;
+    let run_id = &header.run_id;
     match console.form {
         OutputForm::Json => {
             let record = dir.root().display().to_string();

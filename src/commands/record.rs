@@ -9,6 +9,7 @@ use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::domain::plan::Plan;
 use crate::domain::run_state::{RunHeader, RunState};
+use crate::domain::summary::RunSummary;
 use crate::domain::time::Timestamp;
 use crate::store::atomic;
 use crate::store::inputs;
@@ -41,6 +42,11 @@ pub struct Draft {
 
 /// Writes a record under its dot-name.
 pub fn draft(context: &Context, new: &NewRecord<'_>) -> Result<Draft, Failure> {
+    let (prepared, header) = fill(context, new)?;
+    Ok(Draft { prepared, state: RunState::new(header, Arc::clone(new.plan)) })
+}
+
+fn fill(context: &Context, new: &NewRecord<'_>) -> Result<(PreparedRun, RunHeader), Failure> {
     let id = RunId::new(Timestamp::new(Utc::now()), &new.plan.digest)?;
     let prepared = PreparedRun::reserve(&context.runs, &id)?;
     let dir = prepared.dir();
@@ -57,9 +63,8 @@ pub fn draft(context: &Context, new: &NewRecord<'_>) -> Result<Draft, Failure> {
         dry_run: new.dry_run,
         version: VERSION.to_owned(),
     };
-    let state = RunState::new(header, Arc::clone(new.plan));
-    atomic::replace_json_indented(&dir.summary(), &state.summary())?;
-    Ok(Draft { prepared, state })
+    atomic::replace_json_indented(&dir.summary(), &RunSummary::planned(&header, new.plan))?;
+    Ok((prepared, header))
 }
 
 impl Draft {
@@ -79,7 +84,9 @@ impl Draft {
     }
 }
 
-/// Writes a plan to disk and nothing else; its status stays `planned`.
-pub fn persist(context: &Context, new: &NewRecord<'_>) -> Result<(RunDir, RunState), Failure> {
-    draft(context, new)?.publish()
+/// Writes a plan to disk and nothing else; its status stays `planned`. No state of a run is made, which would take a
+/// hundred bytes a point.
+pub fn persist(context: &Context, new: &NewRecord<'_>) -> Result<(RunDir, RunHeader), Failure> {
+    let (prepared, header) = fill(context, new)?;
+    Ok((prepared.publish()?, header))
 }

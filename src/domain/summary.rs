@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::domain::event::{RunStatus, StepFinished};
 use crate::domain::host::HostFacts;
 use crate::domain::name::Name;
+use crate::domain::plan::{Experiment, Plan};
 use crate::domain::point::MarginPoint;
-use crate::domain::run_state::{RunHeader, RunState};
+use crate::domain::run_state::{RunHeader, RunState, SubRunState};
 use crate::domain::seed::Seed;
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::{Effects, Verdict};
@@ -113,21 +114,28 @@ pub struct SubRunSummary {
     pub steps: Vec<StepFinished>,
 }
 
-/// The rows of a run state, written one by one: a plan may have a hundred thousand.
+/// A row for each planned sub-run, made and written one by one: a plan may have a million.
 #[derive(Debug, Clone, Copy)]
-pub struct Rows<'s>(&'s RunState);
+pub struct Rows<'s> {
+    header: &'s RunHeader,
+    experiment: &'s Experiment,
+    /// As far as anything is known of them.
+    sub_runs: &'s [SubRunState],
+}
 
 impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let count = self.0.plan.experiment.sub_runs();
+        let count = self.experiment.sub_runs();
         let mut rows = serializer.serialize_seq(Some(count as usize))?;
         for index in 0..count {
             let row = SubRunRow {
-                id: self.0.header.sub_run_id(count, index),
+                id: self.header.sub_run_id(count, index),
                 index,
-                point: self.0.plan.experiment.point(index).unwrap_or_default(),
-                verdict: self.0.sub_runs.get(index as usize).and_then(|s| s.verdict),
+                point: self.experiment.point(index).unwrap_or_default(),
+                verdict: self.sub_runs.get(index as usize).and_then(|s| s.verdict),
             };
+            // On one line, also where the rest is indented: half the bytes, and a table to look at.
+            let row = serde_json::value::to_raw_value(&row).map_err(serde::ser::Error::custom)?;
             rows.serialize_element(&row)?;
         }
         rows.end()
@@ -153,30 +161,48 @@ pub fn padding(count: u32) -> usize {
     (largest.checked_ilog10().unwrap_or(0) as usize + 1).max(2)
 }
 
+impl<'s> RunSummary<Rows<'s>> {
+    /// `summary.json` of a plan before anything is known of its run.
+    pub fn planned(header: &'s RunHeader, plan: &'s Plan) -> Self {
+        let experiment = &plan.experiment;
+        Self {
+            format_version: FORMAT_VERSION,
+            run_id: header.run_id.clone(),
+            status: RunStatus::Planned,
+            verdict: None,
+            flow: experiment.flow.clone(),
+            margin: experiment.margin.clone(),
+            unit: plan.unit.clone(),
+            global_seed: experiment.global_seed,
+            plan_digest: plan.digest.clone(),
+            source_run: header.source_run.clone(),
+            host: plan.host.clone(),
+            profile: experiment.profiles.clone(),
+            started_at: None,
+            ended_at: None,
+            road_runner_version: header.version.clone(),
+            exit_code: None,
+            counts: count([]),
+            stop_reason: None,
+            subruns: Rows { header, experiment, sub_runs: &[] },
+        }
+    }
+}
+
 impl RunState {
     /// `summary.json` of the run.
     pub fn summary(&self) -> RunSummary<Rows<'_>> {
-        let experiment = &self.plan.experiment;
+        let before = RunSummary::planned(&self.header, &self.plan);
         RunSummary {
-            format_version: FORMAT_VERSION,
-            run_id: self.header.run_id.clone(),
             status: self.status,
             verdict: self.end.map(|(verdict, _)| verdict),
-            flow: experiment.flow.clone(),
-            margin: experiment.margin.clone(),
-            unit: self.plan.unit.clone(),
-            global_seed: experiment.global_seed,
-            plan_digest: self.plan.digest.clone(),
-            source_run: self.header.source_run.clone(),
-            host: self.plan.host.clone(),
-            profile: experiment.profiles.clone(),
             started_at: self.started_at,
             ended_at: self.ended_at,
-            road_runner_version: self.header.version.clone(),
             exit_code: self.end.map(|(_, code)| code),
             counts: count(self.sub_runs.iter().filter_map(|s| s.verdict)),
             stop_reason: self.stop_reason(),
-            subruns: Rows(self),
+            subruns: Rows { sub_runs: &self.sub_runs, ..before.subruns },
+            ..before
         }
     }
 
