@@ -1,87 +1,132 @@
-//! What a step costs: 200 steps of `/bin/true` with all artifacts and every sync, against a bare spawn and wait of the
-//! same program in the same minute. Prints both and their ratio; judges nothing, since machines differ.
+//! What a step costs: 200 steps of `/bin/true` with all artifacts, against a bare spawn and wait of the same program in the
+//! same process just before and after. With every sync on a disk, with a runs folder in memory, where a sync costs nothing,
+//! and with 1 GiB of heap in the runner. There is no switch that turns syncing off.
 
 #![expect(clippy::expect_used, reason = "a bench that cannot do its work stops")]
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+mod common;
 
-use serde_json::Value;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::time::Instant;
+
+use road_runner::commands::context::{Context, Given};
+use road_runner::commands::plan::{self, Asked};
+use road_runner::commands::proposal::{Answer, Proposal};
+use road_runner::commands::run::{self, Face, Options};
+use road_runner::domain::event::{Recorded, RunEvent};
+use road_runner::domain::run_state::RunState;
+
+use common::figures::{self, Figure};
+use common::journals;
+use common::workspace::Workspace;
 
 const STEPS: u32 = 200;
 const ROUNDS: usize = 7;
+const MEMORY: &str = "/dev/shm";
 
 fn main() {
-    let workspace = tempfile::tempdir().expect("a temporary folder");
-    write_workspace(workspace.path());
-    let mut pairs: Vec<(Duration, Duration, Duration)> =
-        (0..ROUNDS).map(|round| (floor(), steps(workspace.path(), round), floor())).collect();
-    // The floor before and after each round: a machine that slowed down in between shows.
-    pairs.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
-    println!("{STEPS} steps of /bin/true, {ROUNDS} rounds; per step, milliseconds");
-    println!("{:>14} {:>14} {:>7}", "spawn+wait", "road_runner", "ratio");
-    for pair in &pairs {
-        let floor = (pair.0 + pair.2) / 2;
-        println!("{:>14.3} {:>14.3} {:>7.2}", millis(floor), millis(pair.1), ratio(pair));
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, child, folder, heap_mib] = arguments.as_slice()
+        && child == "--in-runner"
+    {
+        return in_runner(Path::new(folder), heap_mib.parse().expect("a number"));
     }
-    println!("median ratio {:.2}", ratio(&pairs[ROUNDS / 2]));
+    let disk = Workspace::on_disk();
+    let memory = Path::new(MEMORY).is_dir().then(|| Workspace::below(Path::new(MEMORY)));
+    let mut rows = [
+        (Figure::new("every sync", "ms"), Some(&disk), 0),
+        (Figure::new("every sync, 1 GiB of heap", "ms"), Some(&disk), 1024),
+        (Figure::new("runs in memory", "ms"), memory.as_ref(), 0),
+        (Figure::new("runs in memory, 1 GiB of heap", "ms"), memory.as_ref(), 1024),
+    ];
+    [Some(&disk), memory.as_ref()].into_iter().flatten().for_each(write);
+    for _ in 0..ROUNDS {
+        for (figure, workspace, heap_mib) in &mut rows {
+            if let Some(workspace) = workspace {
+                let (floor, measured) = round(workspace, *heap_mib);
+                figure.add(floor, measured);
+            }
+        }
+    }
+    let title = format!("{STEPS} steps of /bin/true, a step, against spawn and wait; {ROUNDS} rounds");
+    figures::print(&title, &rows.map(|(figure, ..)| figure));
 }
 
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
+fn write(workspace: &Workspace) {
+    workspace.write("adapters/true.yaml", "name: 'true'\ndescription: Does nothing, well.\npath: /bin/true\n");
+    let flow = format!("name: 'true'\nsteps: [ {{ name: t, adapter: 'true', repeat: {STEPS} }} ]\n");
+    workspace.write("flows/true.yaml", &flow);
 }
 
-fn ratio(pair: &(Duration, Duration, Duration)) -> f64 {
-    pair.1.as_secs_f64() * 2.0 / (pair.0 + pair.2).as_secs_f64()
+/// One process that is the floor and the runner in turn: both start their children from the same heap.
+fn round(workspace: &Workspace, heap_mib: usize) -> (f64, f64) {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.arg("--in-runner").arg(workspace.path()).arg(heap_mib.to_string());
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("it runs");
+    assert!(output.status.success(), "{}", output.status);
+    let text = String::from_utf8(output.stdout).expect("text");
+    let (floor, measured) = text.trim().split_once(' ').expect("two numbers");
+    workspace.forget_runs();
+    (floor.parse().expect("a number"), measured.parse().expect("a number"))
+}
+
+/// In the child: prints the floor and what was measured, in milliseconds a step.
+fn in_runner(folder: &Path, heap_mib: usize) {
+    let heap = vec![1_u8; heap_mib << 20];
+    let before = floor();
+    let measured = steps(folder);
+    let after = floor();
+    black_box(&heap);
+    println!("{} {measured}", f64::midpoint(before, after));
 }
 
 /// A bare spawn and wait, per step. The standard library uses `posix_spawn` for this.
-fn floor() -> Duration {
+fn floor() -> f64 {
     let start = Instant::now();
     for _ in 0..STEPS {
         let status = Command::new("/bin/true").env_clear().stdin(Stdio::null()).status().expect("/bin/true runs");
         assert!(status.success());
     }
-    start.elapsed() / STEPS
+    start.elapsed().as_secs_f64() * 1000.0 / f64::from(STEPS)
 }
 
 /// A run of one sub-run with that many executions, per step, from the first start to the last end in its journal.
-fn steps(workspace: &Path, round: usize) -> Duration {
-    let runs = workspace.join(format!("runs{round}"));
-    let status = Command::new(env!("CARGO_BIN_EXE_road_runner"))
-        .args(["run", "--no-tui", "--yes", "-q", "--flow", "true", "--margin", "none", "--allow-concurrent"])
-        .arg("--workspace")
-        .arg(workspace)
-        .arg("--runs-dir")
-        .arg(&runs)
-        .stdout(Stdio::null())
-        .status()
-        .expect("road_runner runs");
-    assert_eq!(status.code(), Some(0), "every step passes");
-    let run = fs::read_dir(&runs).expect("runs").next().expect("one run").expect("readable").path();
-    let sub_run = fs::read_dir(run.join("subruns")).expect("sub-runs").next().expect("one").expect("readable").path();
-    let journal = fs::read_to_string(sub_run.join("steps.ldjson")).expect("a journal");
-    let events: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let at = |event: &Value| {
-        let text = event["at"].as_str().expect("a time");
-        chrono::DateTime::parse_from_rfc3339(text).expect("RFC 3339").timestamp_millis()
-    };
-    let of = |name: &str| events.iter().filter(|e| e["event"] == name).map(at).collect::<Vec<_>>();
-    let (started, finished) = (of("step_started"), of("step_finished"));
-    assert_eq!((started.len(), finished.len()), (STEPS as usize, STEPS as usize));
-    let span = finished[finished.len() - 1] - started[0];
-    Duration::from_millis(u64::try_from(span).expect("time goes on")) / STEPS
+fn steps(folder: &Path) -> f64 {
+    let context = Context::find(Given {
+        workspace: Some(folder.to_owned()),
+        current: PathBuf::from("/"),
+        path: "/usr/bin:/bin".to_owned(),
+        ..Given::default()
+    });
+    let context = context.expect("a workspace");
+    let asked = Asked { flow: "true".to_owned(), margin: "none".to_owned(), unit: None, seed: None };
+    let prepare = || plan::prepare(&context, &asked);
+    let prepared = prepare().expect("a plan");
+    let options = Options { yes: true, allow_concurrent: true, ..Options::default() };
+    let ended = run::run(&context, &prepared, options, &mut Silent, &prepare).expect("a run");
+    assert_eq!(ended.exit_code, 0, "every step passes");
+    let lines = journals::lines(&ended.dir);
+    assert_eq!(journals::finished(&lines).len(), STEPS as usize);
+    let first = lines.iter().find(|line| matches!(line.event, RunEvent::StepStarted(_))).expect("a first start");
+    let last = lines.iter().rfind(|line| matches!(line.event, RunEvent::StepFinished(_))).expect("a last end");
+    let span = u32::try_from(last.at.since(first.at)).expect("less than weeks");
+    f64::from(span) / f64::from(STEPS)
 }
 
-fn write_workspace(workspace: &Path) {
-    for folder in ["flows", "margins", "adapters", "policy"] {
-        fs::create_dir(workspace.join(folder)).expect("a folder");
+/// Nobody is asked, and whoever looks does what every face does.
+struct Silent;
+
+impl Face for Silent {
+    fn ask(&mut self, _: &Proposal) -> Answer {
+        Answer::Run
     }
-    let write = |file: &str, text: &str| fs::write(workspace.join(file), text).expect("a file");
-    write("adapters/true.yaml", "name: 'true'\ndescription: Does nothing, well.\npath: /bin/true\n");
-    write("flows/true.yaml", &format!("name: 'true'\nsteps: [ {{ name: t, adapter: 'true', repeat: {STEPS} }} ]\n"));
-    write("margins/none.yaml", "name: none\ndefault: { core: { voltage: 1V } }\n");
-    write("policy/safety.yaml", "name: safety\nlimits: { core: { voltage: { min: 0.9V, max: 1.1V } } }\n");
+
+    fn watch(&mut self, mut state: RunState, _: &Path) -> Sender<Recorded> {
+        let (events, received) = channel();
+        std::thread::spawn(move || received.iter().for_each(|recorded| state.apply(&recorded)));
+        events
+    }
 }
