@@ -6,7 +6,9 @@
 
 mod common;
 
+use std::fs::File;
 use std::hint::black_box;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -36,6 +38,7 @@ fn main() {
     }
     let disk = Workspace::on_disk();
     let memory = Path::new(MEMORY).is_dir().then(|| Workspace::below(Path::new(MEMORY)));
+    let mut written = Figure::new("every sync, the floor with a line synced as well", "ms");
     let mut rows = [
         (Figure::new("every sync", "ms"), Some(&disk), 0),
         (Figure::new("every sync, 1 GiB of heap", "ms"), Some(&disk), 1024),
@@ -46,13 +49,17 @@ fn main() {
     for _ in 0..ROUNDS {
         for (figure, workspace, heap_mib) in &mut rows {
             if let Some(workspace) = workspace {
-                let (floor, measured) = round(workspace, *heap_mib);
+                let [floor, synced, measured] = round(workspace, *heap_mib);
                 figure.add(floor, measured);
+                if workspace.path() == disk.path() && *heap_mib == 0 {
+                    written.add(synced, measured);
+                }
             }
         }
     }
     let title = format!("{STEPS} steps of /bin/true, a step, against spawn and wait; {ROUNDS} rounds");
-    figures::print(&title, &rows.map(|(figure, ..)| figure));
+    let figures: Vec<Figure> = rows.into_iter().map(|(figure, ..)| figure).chain([written]).collect();
+    figures::print(&title, &figures);
 }
 
 fn write(workspace: &Workspace) {
@@ -62,33 +69,40 @@ fn write(workspace: &Workspace) {
 }
 
 /// One process that is the floor and the runner in turn: both start their children from the same heap.
-fn round(workspace: &Workspace, heap_mib: usize) -> (f64, f64) {
+fn round(workspace: &Workspace, heap_mib: usize) -> [f64; 3] {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.arg("--in-runner").arg(workspace.path()).arg(heap_mib.to_string());
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("it runs");
     assert!(output.status.success(), "{}", output.status);
     let text = String::from_utf8(output.stdout).expect("text");
-    let (floor, measured) = text.trim().split_once(' ').expect("two numbers");
     workspace.forget_runs();
-    (floor.parse().expect("a number"), measured.parse().expect("a number"))
+    let numbers: Vec<f64> = text.split_whitespace().map(|number| number.parse().expect("a number")).collect();
+    numbers.try_into().expect("three numbers")
 }
 
-/// In the child: prints the floor and what was measured, in milliseconds a step.
+/// In the child: prints both floors and what was measured, in milliseconds a step.
 fn in_runner(folder: &Path, heap_mib: usize) {
     let heap = vec![1_u8; heap_mib << 20];
-    let before = floor();
+    let before = floor(|| ());
     let measured = steps(folder);
-    let after = floor();
+    let after = floor(|| ());
+    let mut line = File::create(folder.join("line")).expect("a file");
+    let synced = floor(|| {
+        // As many bytes as the lines of a step have.
+        line.write_all(&[b'x'; 1024]).expect("room");
+        line.sync_data().expect("on disk");
+    });
     black_box(&heap);
-    println!("{} {measured}", f64::midpoint(before, after));
+    println!("{} {synced} {measured}", f64::midpoint(before, after));
 }
 
-/// A bare spawn and wait, per step. The standard library uses `posix_spawn` for this.
-fn floor() -> f64 {
+/// A bare spawn and wait, per step, and what else is to be done. The standard library uses `posix_spawn` for this.
+fn floor(mut also: impl FnMut()) -> f64 {
     let start = Instant::now();
     for _ in 0..STEPS {
         let status = Command::new("/bin/true").env_clear().stdin(Stdio::null()).status().expect("/bin/true runs");
         assert!(status.success());
+        also();
     }
     start.elapsed().as_secs_f64() * 1000.0 / f64::from(STEPS)
 }
