@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use crate::cli::args::{Format, OutputForm};
 use crate::cli::console::Console;
 use crate::commands::context::Context;
-use crate::commands::export::{self, RowForm, Target};
+use crate::commands::export::{self, Target};
 use crate::commands::failure::Failure;
 use crate::commands::{report, stored};
 use crate::domain::sanitize;
 use crate::domain::verdict::exit;
+use crate::report::export::RowForm;
 
 /// `report`.
 pub fn report(context: &Context, run: &str, console: &mut Console) -> Result<u8, Failure> {

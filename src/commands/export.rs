@@ -7,20 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::{report, stored};
-use crate::report::export::{Csv, JsonRows};
+use crate::report::export::{RowForm, Rows, Writer};
 use crate::report::gather;
 use crate::store::StoreError;
 use crate::store::atomic;
 use crate::store::record::{Damage, Record};
-
-/// How rows are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowForm {
-    /// Comma-separated, the titles in the first line.
-    Csv,
-    /// An array of objects, one a line.
-    Json,
-}
 
 /// Where rows go.
 pub enum Target<'t> {
@@ -88,21 +79,11 @@ fn resolve(path: &Path) -> Result<PathBuf, Failure> {
     Ok(path.canonicalize().unwrap_or_else(|_| path.to_path_buf()))
 }
 
-fn rows(record: &Record, form: RowForm, path: &Path, mut to: &mut dyn Write) -> Result<Vec<Damage>, StoreError> {
-    let columns = report::columns(record)?;
-    let folded = match form {
-        RowForm::Csv => {
-            let mut csv = Csv::new(&columns, path, &mut to)?;
-            let folded = gather(record, &mut [&mut csv])?;
-            csv.finish()?;
-            folded
-        }
-        RowForm::Json => {
-            let mut json = JsonRows::new(&columns, path, &mut to);
-            let folded = gather(record, &mut [&mut json])?;
-            json.finish()?;
-            folded
-        }
-    };
+fn rows(record: &Record, form: RowForm, path: &Path, to: &mut dyn Write) -> Result<Vec<Damage>, StoreError> {
+    let columns = report::columns(record);
+    let titles = columns.titles();
+    let mut writer = Writer::new(&titles, form, path, to)?;
+    let folded = gather(record, || Rows::new(&columns, &titles, form), |rows| writer.join(&rows))?;
+    writer.finish()?;
     Ok(folded.damage)
 }

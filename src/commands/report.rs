@@ -1,6 +1,7 @@
 //! Reports and the CSV beside them, from what a run has stored. Everything else of the record is safe before a template
 //! is rendered, and one form that cannot be made keeps no other from being made.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -9,13 +10,12 @@ use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::stored;
 use crate::domain::problem::Severity;
-use crate::domain::run_state::RunState;
 use crate::input::problem::Problems;
 use crate::input::source::Sources;
-use crate::report::Collector;
-use crate::report::export::{Columns, Csv};
+use crate::report::export::Columns;
 use crate::report::render::{self, Gathered, RenderFault};
 use crate::report::template::{BadTemplate, Form, Templates};
+use crate::report::{self};
 use crate::store::StoreError;
 use crate::store::atomic;
 use crate::store::history::RunEntry;
@@ -70,23 +70,19 @@ pub fn write(context: &Context, entry: RunEntry, with_csv: bool) -> Written {
 fn write_all(context: &Context, entry: RunEntry, with_csv: bool, written: &mut Written) -> Result<(), StoreError> {
     let record = Record::open(entry);
     let dir = &record.entry.dir;
-    let columns = columns(&record)?;
-    let gathered = if with_csv {
+    let columns = columns(&record);
+    let mut gathered = None;
+    if with_csv {
         let path = dir.export_csv();
-        let mut gathered = None;
         atomic::replace_with(&path, |to| {
-            let mut csv = Csv::new(&columns, &path, to)?;
-            gathered = Some(Gathered::read(&record, &columns, &mut csv)?);
-            csv.finish()
+            gathered = Some(Gathered::read(&record, &columns, Some((&path, to)))?);
+            Ok(())
         })?;
         written.files.push(path);
-        gathered
-    } else {
-        None
-    };
+    }
     let gathered = match gathered {
         Some(gathered) => gathered,
-        None => Gathered::read(&record, &columns, &mut Nobody)?,
+        None => Gathered::read(&record, &columns, None)?,
     };
     written.damage.clone_from(&gathered.damage);
     let mut failed = None;
@@ -135,22 +131,16 @@ impl Written {
 }
 
 /// The columns of a run: those of its plan, else those that its journals have.
-pub fn columns(record: &Record) -> Result<Columns, StoreError> {
+pub fn columns(record: &Record) -> Columns {
     if !record.stands_in {
-        return Ok(Columns::of(&record.plan.experiment));
+        return Columns::of(&record.plan.experiment);
     }
     let mut columns = Columns::default();
-    crate::report::gather(record, &mut [&mut columns])?;
-    Ok(columns)
-}
-
-/// Where no CSV is wanted.
-struct Nobody;
-
-impl Collector for Nobody {
-    fn sub_run(&mut self, _: &RunState, _: u32) -> Result<(), StoreError> {
-        Ok(())
-    }
+    let Ok(_) = report::gather(record, Columns::default, |part| {
+        columns.join(part);
+        Ok::<(), Infallible>(())
+    });
+    columns
 }
 
 /// What will be wrong with the reports of runs, as warnings: better said before a night than after it.

@@ -11,7 +11,8 @@ use crate::domain::sanitize;
 use crate::domain::verdict::exit;
 use crate::store::StoreError;
 use crate::store::history::{self, RunEntry, SelectError};
-use crate::store::record::{self, Damage, Folded, Record};
+use crate::store::record::{self, Damage, Record};
+use crate::store::record_fold::Folded;
 
 /// A run read back from its directory.
 #[derive(Debug)]

@@ -5,12 +5,12 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use super::Collector;
+use super::Part;
 use super::row::{Number, Row, effects_text};
 use crate::domain::event::{StepFinished, applied_key};
 use crate::domain::margin::RailField;
@@ -49,8 +49,12 @@ const IN_FRONT: usize = FIXED.len() - 1;
 pub struct Columns {
     /// Each with its key in `applied`.
     rails: BTreeMap<(Name, RailField), String>,
-    params: Vec<Name>,
-    metrics: Vec<Name>,
+    params: BTreeSet<Name>,
+    /// Each with its unit, which may be empty.
+    metrics: BTreeMap<Name, String>,
+    /// The steps of the flow, and the combinations of their parameters; no columns, but what rows refer to.
+    steps: BTreeSet<String>,
+    combinations: BTreeSet<String>,
 }
 
 impl Columns {
@@ -69,14 +73,31 @@ impl Columns {
         }
         let used: BTreeSet<&Name> = experiment.steps.iter().map(|step| &step.adapter).collect();
         let adapters = used.into_iter().filter_map(|name| experiment.adapters.get(name));
-        let metrics: BTreeSet<Name> =
-            adapters.flat_map(|adapter| &adapter.judgement.metrics).map(|metric| metric.name.clone()).collect();
-        Self { rails: rails.collect(), params: params.into_iter().collect(), metrics: metrics.into_iter().collect() }
+        let specs = adapters.flat_map(|adapter| &adapter.judgement.metrics);
+        let metrics = specs.map(|spec| (spec.name.clone(), spec.unit.clone().unwrap_or_default()));
+        let combinations = experiment.steps.iter().flat_map(|step| &step.combinations);
+        Self {
+            rails: rails.collect(),
+            params,
+            metrics: metrics.collect(),
+            steps: experiment.steps.iter().map(|step| step.name.to_string()).collect(),
+            combinations: combinations.map(|combination| combination.key.clone()).collect(),
+        }
     }
 
-    /// The metrics, by name.
-    pub fn metrics(&self) -> &[Name] {
+    /// The metrics, each with its unit.
+    pub const fn metrics(&self) -> &BTreeMap<Name, String> {
         &self.metrics
+    }
+
+    /// The names of steps.
+    pub const fn steps(&self) -> &BTreeSet<String> {
+        &self.steps
+    }
+
+    /// The combinations of parameters.
+    pub const fn combinations(&self) -> &BTreeSet<String> {
+        &self.combinations
     }
 
     /// Every title, in order.
@@ -89,7 +110,7 @@ impl Columns {
         }));
         titles.extend(self.rails.values().map(|key| format!("applied.{key}")));
         titles.extend(self.params.iter().map(|name| format!("param.{name}")));
-        titles.extend(self.metrics.iter().map(|name| format!("metric.{name}")));
+        titles.extend(self.metrics.keys().map(|name| format!("metric.{name}")));
         titles.extend(fixed(FIXED.get(IN_FRONT..).unwrap_or_default()));
         titles
     }
@@ -126,7 +147,7 @@ impl Columns {
         for name in &self.params {
             put(started.params.get(name).map_or(Cell::Empty, Cell::Json))?;
         }
-        for name in &self.metrics {
+        for name in self.metrics.keys() {
             let metric = finished.and_then(|f: &StepFinished| f.metrics.get(name));
             put(metric.map_or(Cell::Empty, |metric| Cell::Number(metric.value)))?;
         }
@@ -135,13 +156,8 @@ impl Columns {
 }
 
 /// Finds the columns in the journals, for a run whose plan cannot be read.
-impl Collector for Columns {
-    fn sub_run(&mut self, state: &RunState, index: u32) -> Result<(), StoreError> {
-        let add = |names: &mut Vec<Name>, name: &Name| {
-            if let Err(place) = names.binary_search(name) {
-                names.insert(place, name.clone());
-            }
-        };
+impl Part for Columns {
+    fn sub_run(&mut self, state: &RunState, index: u32) {
         for row in Row::all(state, index) {
             let started = &row.execution.started;
             for (rail, setting) in &started.rails {
@@ -149,10 +165,26 @@ impl Collector for Columns {
                     self.rails.entry((rail.clone(), field)).or_insert_with(|| applied_key(rail, field));
                 }
             }
-            started.params.keys().for_each(|name| add(&mut self.params, name));
-            row.finished().into_iter().flat_map(|f| f.metrics.keys()).for_each(|name| add(&mut self.metrics, name));
+            self.params.extend(started.params.keys().cloned());
+            for (name, metric) in row.finished().into_iter().flat_map(|finished| &finished.metrics) {
+                self.metrics.entry(name.clone()).or_insert_with(|| metric.unit.clone().unwrap_or_default());
+            }
+            self.steps.insert(started.step.to_string());
+            self.combinations.insert(started.combination.clone());
         }
-        Ok(())
+    }
+}
+
+impl Columns {
+    /// With those of another part of the run.
+    pub fn join(&mut self, other: Self) {
+        self.rails.extend(other.rails);
+        self.params.extend(other.params);
+        for (name, unit) in other.metrics {
+            self.metrics.entry(name).or_insert(unit);
+        }
+        self.steps.extend(other.steps);
+        self.combinations.extend(other.combinations);
     }
 }
 
@@ -189,92 +221,122 @@ fn inert(text: &str) -> Cow<'_, str> {
     if shown.trim_start().starts_with(formula) { format!("'{shown}").into() } else { shown }
 }
 
-/// Writes CSV: the titles at once, then a line an execution.
-pub struct Csv<'w> {
-    columns: &'w Columns,
-    to: csv::Writer<&'w mut dyn Write>,
-    path: PathBuf,
-    number: String,
+/// Rows of some sub-runs as text.
+pub struct Rows<'c> {
+    columns: &'c Columns,
+    titles: &'c [String],
+    form: RowForm,
+    text: Vec<u8>,
 }
 
-impl<'w> Csv<'w> {
-    /// Into `to`, which errors call `path`.
-    pub fn new(columns: &'w Columns, path: &Path, to: &'w mut dyn Write) -> Result<Self, StoreError> {
-        let mut to = csv::WriterBuilder::new().has_headers(false).buffer_capacity(64 * 1024).from_writer(to);
-        to.write_record(columns.titles()).map_err(|error| StoreError::io("write", path)(io::Error::from(error)))?;
-        Ok(Self { columns, to, path: path.to_path_buf(), number: String::new() })
-    }
-
-    /// Writes out what is still held.
-    pub fn finish(mut self) -> Result<(), StoreError> {
-        self.to.flush().map_err(StoreError::io("write", &self.path))
-    }
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowForm {
+    /// Comma-separated, the titles in the first line.
+    Csv,
+    /// An array of objects, one a line.
+    Json,
 }
 
-impl Collector for Csv<'_> {
-    fn sub_run(&mut self, state: &RunState, index: u32) -> Result<(), StoreError> {
+impl<'c> Rows<'c> {
+    /// No row yet.
+    pub const fn new(columns: &'c Columns, titles: &'c [String], form: RowForm) -> Self {
+        Self { columns, titles, form, text: vec![] }
+    }
+
+    fn csv(&mut self, state: &RunState, index: u32) -> csv::Result<()> {
         use std::fmt::Write as _;
-        let Self { columns, to, path, number } = self;
-        let failed = |error: csv::Error| StoreError::io("write", path)(io::Error::from(error));
+        let mut number = String::new();
+        let mut to = csv::WriterBuilder::new().has_headers(false).from_writer(&mut self.text);
         for row in Row::all(state, index) {
-            columns
-                .cells(&row, |cell| match cell {
-                    Cell::Empty => to.write_field(""),
-                    Cell::Whole(whole) => {
-                        number.clear();
-                        let _ = write!(number, "{whole}");
-                        to.write_field(&*number)
-                    }
-                    Cell::Thousandths(base) => to.write_field(thousandths(base)),
-                    Cell::Number(value) => {
-                        number.clear();
-                        let _ = write!(number, "{value}");
-                        to.write_field(&*number)
-                    }
-                    Cell::Json(serde_json::Value::String(text)) => to.write_field(&*inert(text)),
-                    Cell::Json(value) => to.write_field(value.to_string()),
-                    Cell::Text(text) => to.write_field(&*inert(text)),
-                })
-                .and_then(|()| to.write_record(None::<&[u8]>))
-                .map_err(failed)?;
+            self.columns.cells(&row, |cell| {
+                number.clear();
+                match cell {
+                    Cell::Empty => return to.write_field(""),
+                    Cell::Json(serde_json::Value::String(text)) => return to.write_field(&*inert(text)),
+                    Cell::Text(text) => return to.write_field(&*inert(text)),
+                    Cell::Whole(whole) => drop(write!(number, "{whole}")),
+                    Cell::Thousandths(base) => number.push_str(&thousandths(base)),
+                    Cell::Number(value) => drop(write!(number, "{value}")),
+                    Cell::Json(value) => drop(write!(number, "{value}")),
+                }
+                to.write_field(&*number)
+            })?;
+            to.write_record(None::<&[u8]>)?;
+        }
+        to.flush()?;
+        Ok(())
+    }
+
+    fn json(&mut self, state: &RunState, index: u32) -> serde_json::Result<()> {
+        for row in Row::all(state, index) {
+            if !self.text.is_empty() {
+                self.text.extend_from_slice(b",\n");
+            }
+            let row = serde_json::to_string(&JsonRow { columns: self.columns, titles: self.titles, row })?;
+            self.text.extend_from_slice(sanitize::json(&row).as_bytes());
         }
         Ok(())
     }
 }
 
-/// Writes a JSON array with a row a line, the columns as keys, `null` where there is nothing.
-pub struct JsonRows<'w> {
-    columns: &'w Columns,
-    titles: Vec<String>,
+impl Part for Rows<'_> {
+    fn sub_run(&mut self, state: &RunState, index: u32) {
+        // Text into memory: neither can fail.
+        match self.form {
+            RowForm::Csv => drop(self.csv(state, index)),
+            RowForm::Json => drop(self.json(state, index)),
+        }
+    }
+}
+
+/// The whole of an export: what stands before the rows, between them and behind them.
+pub struct Writer<'w> {
     to: &'w mut dyn Write,
-    path: PathBuf,
+    path: &'w Path,
+    form: RowForm,
     is_empty: bool,
 }
 
-impl<'w> JsonRows<'w> {
-    /// Into `to`, which errors call `path`.
-    pub fn new(columns: &'w Columns, path: &Path, to: &'w mut dyn Write) -> Self {
-        Self { titles: columns.titles(), columns, to, path: path.to_path_buf(), is_empty: true }
-    }
-
-    /// Ends the array.
-    pub fn finish(self) -> Result<(), StoreError> {
-        let end = if self.is_empty { "[]\n" } else { "\n]\n" };
-        self.to.write_all(end.as_bytes()).map_err(StoreError::io("write", &self.path))
-    }
-}
-
-impl Collector for JsonRows<'_> {
-    fn sub_run(&mut self, state: &RunState, index: u32) -> Result<(), StoreError> {
-        for row in Row::all(state, index) {
-            let before = if self.is_empty { "[\n" } else { ",\n" };
-            self.is_empty = false;
-            self.to.write_all(before.as_bytes()).map_err(StoreError::io("write", &self.path))?;
-            let row = JsonRow { columns: self.columns, titles: &self.titles, row };
-            let row = serde_json::to_string(&row).map_err(|error| StoreError::encode(&self.path, error))?;
-            self.to.write_all(sanitize::json(&row).as_bytes()).map_err(StoreError::io("write", &self.path))?;
+impl<'w> Writer<'w> {
+    /// Into `to`, which errors call `path`. The titles are written at once.
+    pub fn new(titles: &[String], form: RowForm, path: &'w Path, to: &'w mut dyn Write) -> Result<Self, StoreError> {
+        let mut writer = Self { to, path, form, is_empty: true };
+        match form {
+            RowForm::Csv => {
+                let mut line = csv::WriterBuilder::new().from_writer(vec![]);
+                let line = line.write_record(titles).and_then(|()| Ok(line.into_inner().unwrap_or_default()));
+                let line = line.map_err(|error| StoreError::io("write", path)(io::Error::from(error)))?;
+                writer.write(&line)?;
+            }
+            RowForm::Json => writer.write(b"[")?,
         }
-        Ok(())
+        Ok(writer)
+    }
+
+    /// Adds rows.
+    pub fn join(&mut self, rows: &Rows<'_>) -> Result<(), StoreError> {
+        if rows.text.is_empty() {
+            return Ok(());
+        }
+        let is_first = std::mem::take(&mut self.is_empty);
+        if self.form == RowForm::Json {
+            self.write(if is_first { b"\n" } else { b",\n" })?;
+        }
+        self.write(&rows.text)
+    }
+
+    /// Ends the document.
+    pub fn finish(mut self) -> Result<(), StoreError> {
+        match (self.form, self.is_empty) {
+            (RowForm::Csv, _) => Ok(()),
+            (RowForm::Json, true) => self.write(b"]\n"),
+            (RowForm::Json, false) => self.write(b"\n]\n"),
+        }
+    }
+
+    fn write(&mut self, text: &[u8]) -> Result<(), StoreError> {
+        self.to.write_all(text).map_err(StoreError::io("write", self.path))
     }
 }
 

@@ -1,24 +1,24 @@
 //! Each execution that did not pass, with what was checked and the last lines of its logs; the first hundred of them.
 
+use std::mem;
+
 use serde::Serialize;
 
-use super::Collector;
+use super::Part;
 use super::row::{Row, ShownRow};
 use super::tail::{self, Tail};
 use crate::domain::event::Evidence;
 use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
 use crate::domain::verdict::Verdict;
-use crate::store::StoreError;
 use crate::store::layout::RunDir;
 
 /// So many are shown; the exports have all.
 const SHOWN: usize = 100;
 
-/// The failures collected so far.
-#[derive(Debug)]
+/// Failures of some sub-runs.
+#[derive(Debug, Default)]
 pub struct Failures {
-    dir: RunDir,
     /// Those that are shown.
     pub list: Vec<Failure>,
     /// How many more there are.
@@ -57,9 +57,16 @@ pub struct Check {
 }
 
 impl Failures {
-    /// None yet, of the run in `dir`.
-    pub fn new(dir: &RunDir) -> Self {
-        Self { dir: dir.clone(), list: vec![], left_out: 0 }
+    /// With those of the sub-runs behind these; the logs of those that are shown are read from `dir`.
+    pub fn join(&mut self, other: Self, dir: &RunDir) {
+        let room = SHOWN - self.list.len();
+        self.left_out += other.left_out + other.list.len().saturating_sub(room) as u64;
+        for mut failure in other.list.into_iter().take(room) {
+            for tail in [&mut failure.stdout_tail, &mut failure.stderr_tail] {
+                *tail = tail::of(&dir.root().join(&tail.path), mem::take(&mut tail.path), tail.bytes);
+            }
+            self.list.push(failure);
+        }
     }
 }
 
@@ -69,8 +76,8 @@ fn is_failure(row: &Row<'_>) -> bool {
     row.verdict().is_none_or(|verdict| verdict > Verdict::Pass)
 }
 
-impl Collector for Failures {
-    fn sub_run(&mut self, state: &RunState, index: u32) -> Result<(), StoreError> {
+impl Part for Failures {
+    fn sub_run(&mut self, state: &RunState, index: u32) {
         for row in Row::all(state, index).filter(is_failure) {
             if self.list.len() == SHOWN {
                 self.left_out += 1;
@@ -78,16 +85,15 @@ impl Collector for Failures {
             }
             let finished = row.finished();
             let [stdout, stderr] = row.logs();
-            let tail = |path: String, bytes: Option<u64>| {
-                tail::of(&self.dir.root().join(&path), path, bytes.unwrap_or_default())
-            };
+            // The logs are read once it is known which failures are shown.
+            let tail =
+                |path: String, bytes: Option<u64>| Tail { path, bytes: bytes.unwrap_or_default(), ..Tail::default() };
             let stdout_tail = tail(stdout, finished.map(|f| f.stdout_bytes));
             let stderr_tail = tail(stderr, finished.map(|f| f.stderr_bytes));
             let checks = finished.map(|f| f.evidence.iter().map(check).collect()).unwrap_or_default();
             let execution = row.execution.started.index;
             self.list.push(Failure { row: row.shown(), execution, checks, stdout_tail, stderr_tail });
         }
-        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Collector;
+use super::Part;
 use super::row::{Number, Row};
 use crate::domain::event::Metric;
 use crate::domain::name::Name;
@@ -12,7 +12,6 @@ use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
 use crate::domain::shmoo::Cell;
 use crate::domain::time::span;
-use crate::store::StoreError;
 
 /// The steps collected so far, in the order in which they first ran.
 #[derive(Debug, Default)]
@@ -50,10 +49,44 @@ impl Range {
         self.max = if is_first { value } else { self.max.max(value) };
         self.mean += (value - self.mean) / self.count as f64;
     }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+    fn join(&mut self, other: Self) {
+        if self.count == 0 {
+            *self = other;
+        } else if other.count > 0 {
+            let count = self.count + other.count;
+            self.mean += (other.mean - self.mean) * (other.count as f64 / count as f64);
+            self.min = self.min.min(other.min);
+            self.max = self.max.max(other.max);
+            self.count = count;
+        }
+    }
 }
 
-impl Collector for FlowSteps {
-    fn sub_run(&mut self, state: &RunState, index: u32) -> Result<(), StoreError> {
+impl FlowSteps {
+    /// With those of the sub-runs behind these.
+    pub fn join(&mut self, other: Self) {
+        self.done += other.done;
+        for step in other.steps {
+            let Some(own) = self.steps.iter_mut().find(|own| own.name == step.name) else {
+                self.steps.push(step);
+                continue;
+            };
+            own.executions += step.executions;
+            own.took.join(step.took);
+            for (cell, count) in step.cells {
+                *own.cells.entry(cell).or_default() += count;
+            }
+            for (name, (unit, range)) in step.metrics {
+                own.metrics.entry(name).or_insert_with(|| (unit, Range::default())).1.join(range);
+            }
+        }
+    }
+}
+
+impl Part for FlowSteps {
+    fn sub_run(&mut self, state: &RunState, index: u32) {
         for row in Row::all(state, index) {
             let started = &row.execution.started;
             let known = self.steps.iter().position(|step| step.name == started.step);
@@ -73,7 +106,6 @@ impl Collector for FlowSteps {
                 step.measure(name, metric);
             }
         }
-        Ok(())
     }
 }
 
@@ -201,6 +233,10 @@ mod tests {
             (range.count, shown(range.min), shown(range.max), shown(range.mean)),
             (3, "-1".into(), "5".into(), "2".into())
         );
+        let mut more = Range::default();
+        more.add(10.0);
+        range.join(more);
+        assert_eq!((range.count, shown(range.max), shown(range.mean)), (4, "10".into(), "4".into()));
         assert_eq!([1234.56789, 0.0, 12_422_966.4].map(shown), ["1234.57", "0", "12422966"]);
     }
 }

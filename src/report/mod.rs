@@ -1,7 +1,7 @@
 //! A stored run to Markdown, HTML, CSV and JSON rows: from what is stored alone, sub-run by sub-run. Never runs anything,
 //! never judges, and reads the journals once however many forms are wanted.
 //!
-//! [`gather`] is that one reading; what is to be known of a run is collected by [`Collector`]s that ride along.
+//! [`gather`] is that one reading: what is made of the sub-runs is a [`Part`] at a time, joined in the order of the plan.
 
 pub mod bounds;
 pub mod context;
@@ -19,24 +19,23 @@ pub mod template;
 pub mod template_check;
 
 use crate::domain::run_state::RunState;
-use crate::store::StoreError;
-use crate::store::record::{Folded, Record};
+use crate::store::record::Record;
+use crate::store::record_fold::Folded;
 
-/// Something that looks at every sub-run once, while its executions are at hand.
-pub trait Collector {
-    /// Looks at the sub-run at `index` of `state`. An error ends the reading: what is collected cannot be written.
-    fn sub_run(&mut self, state: &RunState, index: u32) -> Result<(), StoreError>;
+/// What is made of some sub-runs, each seen once while its executions are at hand.
+pub trait Part: Send {
+    /// Adds the sub-run at `index` of `state`.
+    fn sub_run(&mut self, state: &RunState, index: u32);
 }
 
-/// Reads the journals once for all of `collectors`. The state that is returned holds no executions.
-pub fn gather(record: &Record, collectors: &mut [&mut dyn Collector]) -> Result<Folded, StoreError> {
-    record.fold(|state, index| {
-        for collector in &mut *collectors {
-            collector.sub_run(state, index)?;
-        }
-        state.forget_steps(index);
-        Ok(())
-    })
+/// Reads the journals once, in several threads. `part` begins a part; `join` gets them in the order of the plan, and its
+/// error ends the reading. The state that is returned holds no executions.
+pub fn gather<P: Part, E>(
+    record: &Record,
+    part: impl Fn() -> P + Sync,
+    join: impl FnMut(P) -> Result<(), E>,
+) -> Result<Folded, E> {
+    record.fold_parts(part, |part: &mut P, state, index| part.sub_run(state, index), join)
 }
 
 #[cfg(test)]

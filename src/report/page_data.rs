@@ -1,9 +1,9 @@
 //! All sub-runs and executions of a run as compact JSON for the page's own script: a row of some eighty bytes each, so
 //! that a hundred thousand of them are a page that a browser still opens. `docs/artifacts.md` says what stands where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Collector;
+use super::Part;
 use super::export::Columns;
 use super::row::{Number, Row, effects_text};
 use crate::domain::event::StepFinished;
@@ -12,128 +12,97 @@ use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
 use crate::domain::shmoo::{self, Cell};
 use crate::domain::summary::short_name;
-use crate::store::StoreError;
 
-/// The rows collected so far.
+/// The rows of a run, or of some of its sub-runs.
 #[derive(Debug)]
-pub struct PageData {
-    steps: Numbered,
-    combinations: Numbered,
-    /// With its unit, as the first execution that has one says.
-    metrics: Vec<(Name, String)>,
+pub struct PageData<'c> {
+    columns: &'c Columns,
+    steps: &'c BTreeMap<String, usize>,
+    combinations: &'c BTreeMap<String, usize>,
     sub_runs: Vec<u8>,
     rows: Vec<u8>,
 }
 
-/// Texts by the order in which they were first met.
-#[derive(Debug, Default)]
-struct Numbered {
-    numbers: BTreeMap<String, usize>,
+/// Texts by the numbers under which rows refer to them.
+pub fn numbered(texts: &BTreeSet<String>) -> BTreeMap<String, usize> {
+    texts.iter().cloned().zip(0..).collect()
 }
 
-impl Numbered {
-    fn of(&mut self, text: &str) -> usize {
-        if let Some(number) = self.numbers.get(text) {
-            return *number;
-        }
-        let next = self.numbers.len();
-        self.numbers.insert(text.to_owned(), next);
-        next
+impl<'c> PageData<'c> {
+    /// Empty, for a run with those columns and what their rows refer to.
+    pub const fn new(
+        columns: &'c Columns,
+        steps: &'c BTreeMap<String, usize>,
+        combinations: &'c BTreeMap<String, usize>,
+    ) -> Self {
+        Self { columns, steps, combinations, sub_runs: vec![], rows: vec![] }
     }
 
-    fn list(&self) -> Vec<String> {
-        let mut list = vec![String::new(); self.numbers.len()];
-        for (text, number) in &self.numbers {
-            if let Some(slot) = list.get_mut(*number) {
-                *slot = sanitize::escaped(text).into_owned();
-            }
-        }
-        list
-    }
-}
-
-impl PageData {
-    /// Empty, for a run with those columns.
-    pub fn new(columns: &Columns) -> Self {
-        Self {
-            steps: Numbered::default(),
-            combinations: Numbered::default(),
-            metrics: columns.metrics().iter().map(|name| (name.clone(), String::new())).collect(),
-            sub_runs: vec![],
-            rows: vec![],
-        }
+    /// With the rows of the sub-runs behind these.
+    pub fn join(&mut self, other: &PageData<'_>) {
+        add(&mut self.sub_runs, &other.sub_runs);
+        add(&mut self.rows, &other.rows);
     }
 
     /// The whole as JSON that may stand inside a script element: no `<` in it.
     pub fn json(&self) -> Vec<u8> {
+        let shown = |text: &String| sanitize::escaped(text).into_owned();
         let cells: Vec<(&str, char)> = Cell::ALL.iter().map(|cell| (cell.as_str(), cell.glyph())).collect();
+        let metrics: Vec<(&Name, String)> = self.columns.metrics().iter().map(|(n, unit)| (n, shown(unit))).collect();
+        let texts = |texts: &BTreeSet<String>| inert(&texts.iter().map(shown).collect::<Vec<_>>());
         let mut out = b"{".to_vec();
-        let mut list = |key: &str, value: &[u8]| {
+        for (key, value) in [
+            ("cells", inert(&cells)),
+            ("steps", texts(self.columns.steps())),
+            ("combinations", texts(self.columns.combinations())),
+            ("metrics", inert(&metrics)),
+            ("subruns", array(&self.sub_runs)),
+            ("rows", array(&self.rows)),
+        ] {
             if out.len() > 1 {
                 out.extend_from_slice(b",\n");
             }
             out.extend_from_slice(format!("\"{key}\":").as_bytes());
-            out.extend_from_slice(value);
-        };
-        list("cells", &inert(&cells));
-        list("steps", &inert(&self.steps.list()));
-        list("combinations", &inert(&self.combinations.list()));
-        list("metrics", &inert(&self.metrics));
-        list("subruns", &array(&self.sub_runs));
-        list("rows", &array(&self.rows));
+            out.extend_from_slice(&value);
+        }
         out.push(b'}');
         out
     }
 }
 
-impl Collector for PageData {
-    fn sub_run(&mut self, state: &RunState, index: u32) -> Result<(), StoreError> {
-        let Some(sub_run) = state.sub_runs.get(index as usize) else { return Ok(()) };
+impl Part for PageData<'_> {
+    fn sub_run(&mut self, state: &RunState, index: u32) {
+        let Some(sub_run) = state.sub_runs.get(index as usize) else { return };
         let count = state.plan.experiment.sub_runs();
         let took: u64 = Row::all(state, index).filter_map(|row| row.finished()).map(|f| f.duration_ms).sum();
         let point = state.plan.experiment.point(index).unwrap_or_default().shown();
         let reason = sanitize::escaped(sub_run.reason.as_deref().unwrap_or_default());
         let effects = effects_text(&sub_run.effects);
         let cell = number_of(shmoo::outcome(state, index).cell);
-        put(&mut self.sub_runs, &(short_name(count, index), point, cell, effects, took, reason));
+        add(&mut self.sub_runs, &inert(&(short_name(count, index), point, cell, effects, took, reason)));
         for row in Row::all(state, index) {
             let started = &row.execution.started;
             let finished: Option<&StepFinished> = row.finished();
-            for (name, unit) in self.metrics.iter_mut().filter(|(_, unit)| unit.is_empty()) {
-                if let Some(known) = finished.and_then(|f| f.metrics.get(name)).and_then(|m| m.unit.as_deref()) {
-                    *unit = sanitize::escaped(known).into_owned();
-                }
-            }
-            let value =
-                |(name, _): &(Name, String)| finished.and_then(|f| f.metrics.get(name)).map(|m| Number(m.value));
-            let metrics: Vec<Option<Number>> = self.metrics.iter().map(value).collect();
-            let cell = number_of(row.cell());
-            let (step, combination) =
-                (self.steps.of(started.step.as_str()), self.combinations.of(&started.combination));
-            let effects = finished.map(|f| effects_text(&f.effects)).unwrap_or_default();
-            let place = (index, started.index, step, combination, started.repetition, started.attempt, cell, effects);
-            let ended = (finished.and_then(|f| f.exit_code), finished.and_then(|f| f.signal));
-            let took = finished.map_or(0, |f| f.duration_ms);
-            put(
-                &mut self.rows,
-                &(
-                    place.0,
-                    place.1,
-                    place.2,
-                    place.3,
-                    place.4,
-                    place.5,
-                    place.6,
-                    place.7,
-                    ended.0,
-                    ended.1,
-                    took,
-                    metrics,
-                    row.reason(),
-                ),
+            let value = |name: &Name| finished.and_then(|f| f.metrics.get(name)).map(|m| Number(m.value));
+            let metrics: Vec<Option<Number>> = self.columns.metrics().keys().map(value).collect();
+            let number = |numbers: &BTreeMap<String, usize>, text: &str| numbers.get(text).copied().unwrap_or_default();
+            let row = (
+                index,
+                started.index,
+                number(self.steps, started.step.as_str()),
+                number(self.combinations, &started.combination),
+                started.repetition,
+                started.attempt,
+                number_of(row.cell()),
+                finished.map(|f| effects_text(&f.effects)).unwrap_or_default(),
+                finished.and_then(|f| f.exit_code),
+                finished.and_then(|f| f.signal),
+                finished.map_or(0, |f| f.duration_ms),
+                metrics,
+                row.reason(),
             );
+            add(&mut self.rows, &inert(&row));
         }
-        Ok(())
     }
 }
 
@@ -141,12 +110,12 @@ fn number_of(cell: Cell) -> usize {
     Cell::ALL.iter().position(|other| *other == cell).unwrap_or_default()
 }
 
-/// Adds a row behind those that are there.
-fn put(rows: &mut Vec<u8>, row: &impl serde::Serialize) {
-    if !rows.is_empty() {
+/// Adds rows behind those that are there.
+fn add(rows: &mut Vec<u8>, more: &[u8]) {
+    if !rows.is_empty() && !more.is_empty() {
         rows.extend_from_slice(b",\n");
     }
-    rows.extend_from_slice(&inert(row));
+    rows.extend_from_slice(more);
 }
 
 fn array(rows: &[u8]) -> Vec<u8> {

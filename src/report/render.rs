@@ -2,23 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::Path;
 
 use handlebars::{Context, Handlebars, RenderError, RenderErrorReason};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::context::{Facts, rows_name};
-use super::export::Columns;
+use super::export::{Columns, RowForm, Rows, Writer};
 use super::failures::Failures;
 use super::flow_steps::FlowSteps;
 use super::grid::Shmoo;
 use super::helpers::{Code, Each, StepsData, Stream, markdown};
 use super::machine;
-use super::page_data::PageData;
+use super::page_data::{PageData, numbered};
 use super::row::{Row, effects_text};
 use super::template::{BadTemplate, Form, Templates};
 use super::template_check;
-use super::{Collector, gather};
+use super::{Part, gather};
+
 use crate::domain::event::RunStatus;
 use crate::domain::problem::Problem;
 use crate::domain::run_state::RunState;
@@ -30,7 +32,8 @@ use crate::domain::verdict::Effects;
 use crate::host::sysinfo::Sysinfo;
 use crate::input::problem::whole_file;
 use crate::store::StoreError;
-use crate::store::record::{Damage, Folded, Record};
+use crate::store::record::{Damage, Record};
+use crate::store::record_fold::Folded;
 
 /// A report larger than this is a template that has lost its way, in bytes.
 const MOST: u64 = 1 << 30;
@@ -55,16 +58,66 @@ pub struct Gathered {
     pub sysinfo: Option<Sysinfo>,
 }
 
+/// Executions and their milliseconds, for each sub-run.
+#[derive(Debug, Default)]
+pub struct Sums(Vec<(u32, u64)>);
+
+/// What a report makes of some sub-runs.
+struct ReportPart<'c> {
+    rows: Option<Rows<'c>>,
+    flow_steps: FlowSteps,
+    failures: Failures,
+    page: PageData<'c>,
+    sums: Vec<(u32, u64)>,
+}
+
+impl Part for ReportPart<'_> {
+    fn sub_run(&mut self, state: &RunState, index: u32) {
+        if let Some(rows) = &mut self.rows {
+            rows.sub_run(state, index);
+        }
+        self.flow_steps.sub_run(state, index);
+        self.failures.sub_run(state, index);
+        self.page.sub_run(state, index);
+        let took = Row::all(state, index).filter_map(|row| row.finished()).map(|f| f.duration_ms).sum();
+        let count = Row::all(state, index).count();
+        self.sums.push((u32::try_from(count).unwrap_or(u32::MAX), took));
+    }
+}
+
 impl Gathered {
-    /// Reads a run, and writes a row an execution to `csv` on the way.
-    pub fn read(record: &Record, columns: &Columns, csv: &mut dyn Collector) -> Result<Self, StoreError> {
-        let mut flow_steps = FlowSteps::default();
-        let mut failures = Failures::new(&record.entry.dir);
-        let mut page = PageData::new(columns);
-        let mut sums = Sums::default();
-        let Folded { state, mut damage } =
-            gather(record, &mut [csv, &mut flow_steps, &mut failures, &mut page, &mut sums])?;
+    /// Reads a run, and writes a row an execution to `csv` on the way, where that is given; errors call it by its path.
+    pub fn read(record: &Record, columns: &Columns, csv: Option<(&Path, &mut dyn Write)>) -> Result<Self, StoreError> {
         let dir = &record.entry.dir;
+        let titles = columns.titles();
+        let (steps, combinations) = (numbered(columns.steps()), numbered(columns.combinations()));
+        let with_rows = csv.is_some();
+        let mut csv = match csv {
+            Some((path, to)) => Some(Writer::new(&titles, RowForm::Csv, path, to)?),
+            None => None,
+        };
+        let mut flow_steps = FlowSteps::default();
+        let mut failures = Failures::default();
+        let mut page = PageData::new(columns, &steps, &combinations);
+        let mut sums = Sums::default();
+        let part = || ReportPart {
+            rows: with_rows.then(|| Rows::new(columns, &titles, RowForm::Csv)),
+            flow_steps: FlowSteps::default(),
+            failures: Failures::default(),
+            page: PageData::new(columns, &steps, &combinations),
+            sums: vec![],
+        };
+        let Folded { state, mut damage } = gather(record, part, |part| {
+            flow_steps.join(part.flow_steps);
+            failures.join(part.failures, dir);
+            page.join(&part.page);
+            sums.0.extend(part.sums);
+            match (&mut csv, part.rows) {
+                (Some(csv), Some(rows)) => csv.join(&rows),
+                _ => Ok(()),
+            }
+        })?;
+        csv.map_or(Ok(()), Writer::finish)?;
         let sysinfo = match machine::sysinfo(dir) {
             Ok(sysinfo) => Some(sysinfo),
             // A plan that was never started has none.
@@ -76,19 +129,6 @@ impl Gathered {
         };
         let shmoo = if record.stands_in { None } else { Shmoo::of(&state) };
         Ok(Self { page: page.json(), state, damage, flow_steps, failures, sums, shmoo, sysinfo })
-    }
-}
-
-/// Executions and their milliseconds, for each sub-run.
-#[derive(Debug, Default)]
-pub struct Sums(Vec<(u32, u64)>);
-
-impl Collector for Sums {
-    fn sub_run(&mut self, state: &RunState, index: u32) -> Result<(), StoreError> {
-        let took = Row::all(state, index).filter_map(|row| row.finished()).map(|f| f.duration_ms).sum();
-        let count = Row::all(state, index).count();
-        self.0.push((u32::try_from(count).unwrap_or(u32::MAX), took));
-        Ok(())
     }
 }
 

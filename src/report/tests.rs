@@ -1,23 +1,22 @@
 //! A small run in every form: what stands in it, and that nothing hostile in it stays so.
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::export::{Columns, Csv, JsonRows};
+use super::export::{Columns, RowForm, Rows, Writer};
+use super::gather;
 use super::render::{self, Gathered, RenderFault};
 use super::template::{Form, Templates};
-use super::{Collector, gather};
 use crate::domain::adapter::{MetricSource, MetricSpec};
 use crate::domain::event::{Evidence, Metric, RunEvent};
 use crate::domain::kit::{self, World, name};
 use crate::domain::plan::Plan;
-use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
 use crate::domain::verdict::Effect;
 use crate::domain::verdict::Verdict::{self, Fail, Pass, Timeout};
 use crate::input::render as problems;
-use crate::store::StoreError;
 use crate::store::record::Record;
 use crate::store::test_run::{TestRun, frozen};
 
@@ -62,18 +61,21 @@ pub(super) fn hostile_run() -> TestRun {
     run
 }
 
-struct Nobody;
-
-impl Collector for Nobody {
-    fn sub_run(&mut self, _: &RunState, _: u32) -> Result<(), StoreError> {
-        Ok(())
-    }
+/// The rows of a run.
+fn rows(record: &Record, form: RowForm) -> String {
+    let columns = Columns::of(&record.plan.experiment);
+    let titles = columns.titles();
+    let mut out = vec![];
+    let mut writer = Writer::new(&titles, form, Path::new("x"), &mut out).unwrap();
+    gather(record, || Rows::new(&columns, &titles, form), |rows| writer.join(&rows)).unwrap();
+    writer.finish().unwrap();
+    String::from_utf8(out).unwrap()
 }
 
 fn gathered(run: &TestRun) -> (Record, Gathered) {
     let record = Record::open(run.entry());
     let columns = Columns::of(&record.plan.experiment);
-    let gathered = Gathered::read(&record, &columns, &mut Nobody).unwrap();
+    let gathered = Gathered::read(&record, &columns, None).unwrap();
     (record, gathered)
 }
 
@@ -93,13 +95,7 @@ pub(super) fn rendered(run: &TestRun, workspace: &Path, form: Form) -> Result<St
 #[test]
 fn csv_rows_are_inert_and_complete() {
     let run = hostile_run();
-    let record = Record::open(run.entry());
-    let columns = Columns::of(&record.plan.experiment);
-    let mut out = vec![];
-    let mut csv = Csv::new(&columns, Path::new("x"), &mut out).unwrap();
-    gather(&record, &mut [&mut csv]).unwrap();
-    csv.finish().unwrap();
-    insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+    insta::assert_snapshot!(rows(&Record::open(run.entry()), RowForm::Csv), @r"
     run_id,unit,subrun,subrun_index,index,step,adapter,combination,repetition,attempt,verdict,effects,exit_code,signal,started_at,duration_ms,seed,core.frequency_mhz,core.voltage_mv,applied.core.frequency,applied.core.voltage,param.fcore,param.vcore,metric.rate,reason
     rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s00,0,0,cpu-smoke,cpu_smoke,,0,1,pass,,0,,1970-01-01T00:00:04.000Z,12,1121014604,3000,1000,adapter,adapter,3GHz,1000mV,1234.5,
     rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s00,0,1,cpu-smoke,cpu_smoke,,1,1,pass,,0,,1970-01-01T00:00:07.000Z,12,2027875550,3000,1000,adapter,adapter,3GHz,1000mV,1234.5,
@@ -114,13 +110,10 @@ fn json_rows_are_typed() {
     let run = hostile_run();
     let record = Record::open(run.entry());
     let columns = Columns::of(&record.plan.experiment);
-    let mut out = vec![];
-    let mut json = JsonRows::new(&columns, Path::new("x"), &mut out);
-    gather(&record, &mut [&mut json]).unwrap();
-    json.finish().unwrap();
-    let rows: Vec<serde_json::Value> = serde_json::from_slice(&out).unwrap();
-    assert_eq!(rows.len(), 5);
-    assert!(!String::from_utf8(out).unwrap().chars().any(sanitize::is_hostile));
+    let text = rows(&record, RowForm::Json);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!((rows.len(), text.lines().count()), (5, 7));
+    assert!(!text.chars().any(sanitize::is_hostile));
     insta::assert_snapshot!(sanitize::json(&serde_json::to_string_pretty(&rows[3]).unwrap()), @r#"
     {
       "adapter": "cpu_smoke",
@@ -163,7 +156,10 @@ fn a_run_without_a_plan_has_the_columns_of_its_journals() {
     fs::remove_file(run.dir.plan()).unwrap();
     let record = Record::open(run.entry());
     let mut found = Columns::default();
-    gather(&record, &mut [&mut found]).unwrap();
+    let Ok(_) = gather(&record, Columns::default, |part| {
+        found.join(part);
+        Ok::<(), Infallible>(())
+    });
     assert_eq!(found, planned);
 }
 

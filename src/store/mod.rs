@@ -12,6 +12,7 @@ pub mod journal;
 pub mod layout;
 pub mod lock;
 pub mod record;
+pub mod record_fold;
 pub mod remove;
 pub mod run_id;
 pub mod space;
