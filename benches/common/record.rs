@@ -15,6 +15,9 @@ use road_runner::domain::verdict::{Effect as Seen, Verdict};
 use road_runner::engine::dispatcher::{Dispatcher, Orders};
 use road_runner::engine::effect::{Effect, Input, Judged, Now, Start, Usage};
 use road_runner::engine::logs::LogSizes;
+use road_runner::host::command::Limits;
+use road_runner::host::roots::Roots;
+use road_runner::host::sysinfo::{Snapshot, Sysinfo};
 use road_runner::store::atomic;
 use road_runner::store::journal::JournalWriter;
 use road_runner::store::layout::RunDir;
@@ -41,6 +44,8 @@ pub fn large_run(workspace: &Workspace) -> RunDir {
     let prepared = plan::prepare(&context, &asked).expect("a plan");
     let new = NewRecord { plan: prepared.plan(), inputs: &prepared.inputs, source_run: None, dry_run: false };
     let (dir, header) = record::persist(&context, &new).expect("a record");
+    let sysinfo = Sysinfo::started(Snapshot::take(&Roots::default(), &[], Limits::default()));
+    atomic::replace_json_indented(&dir.sysinfo(), &sysinfo).expect("a record");
     let program = workspace.path().join("diags/mem_pattern.sh").to_string_lossy().into_owned();
     let orders = Orders {
         boot_id: Some("4f6e2f1e-6f0e-4b3b-9a51-0d9a1b2c3d4e".to_owned()),

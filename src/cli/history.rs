@@ -42,8 +42,8 @@ fn list(context: &Context, console: &mut Console) -> Result<u8, Failure> {
 }
 
 fn show(context: &Context, asked: &str, console: &mut Console) -> Result<u8, Failure> {
-    let run = runs::show(context, asked)?;
     let all = console.verbosity == Verbosity::Verbose;
+    let run = runs::show(context, asked, all)?;
     console.result(&run.state.summary(), || history::shown(&run, all));
     console.damage(&run.damage);
     Ok(stored::damage_code(&run.damage))

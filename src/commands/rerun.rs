@@ -59,7 +59,7 @@ pub fn prepare(
 ) -> Result<Prepared, Failure> {
     plan::check_unit(unit)?;
     match source {
-        Source::Run(asked) => of_run(context, &stored::load(context, asked)?, selection, unit),
+        Source::Run(asked) => of_run(context, &stored::load_failures(context, asked)?, selection, unit),
         Source::File(path) => {
             if *selection != Selection::default() {
                 return Err(Failure::usage("only a run has sub-runs to select from"));

@@ -22,9 +22,9 @@ pub fn list(context: &Context) -> Result<Vec<RunEntry>, Failure> {
     Ok(history::list(&context.runs)?)
 }
 
-/// One run, read back.
-pub fn show(context: &Context, asked: &str) -> Result<StoredRun, Failure> {
-    stored::load(context, asked)
+/// One run, read back: with every execution, or with those that did not pass.
+pub fn show(context: &Context, asked: &str, all: bool) -> Result<StoredRun, Failure> {
+    if all { stored::load(context, asked) } else { stored::load_failures(context, asked) }
 }
 
 /// How long between two looks at the journals of a live run.

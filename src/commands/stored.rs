@@ -6,9 +6,9 @@ use std::path::Path;
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::domain::plan::Plan;
-use crate::domain::run_state::RunState;
+use crate::domain::run_state::{Execution, RunState};
 use crate::domain::sanitize;
-use crate::domain::verdict::exit;
+use crate::domain::verdict::{Verdict, exit};
 use crate::store::StoreError;
 use crate::store::history::{self, RunEntry, SelectError};
 use crate::store::record::{self, Damage, Record};
@@ -48,15 +48,27 @@ pub fn select(context: &Context, asked: &str) -> Result<RunEntry, Failure> {
     })
 }
 
-/// Reads the run that `asked` means.
+/// Reads the run that `asked` means, with every execution.
 pub fn load(context: &Context, asked: &str) -> Result<StoredRun, Failure> {
-    Ok(open(select(context, asked)?))
+    Ok(open(select(context, asked)?, |_| true))
 }
 
-/// Reads a run with all its executions; whatever is damaged is said in [`StoredRun::damage`].
-pub fn open(entry: RunEntry) -> StoredRun {
+/// Reads the run that `asked` means, with the executions that did not pass.
+pub fn load_failures(context: &Context, asked: &str) -> Result<StoredRun, Failure> {
+    let failed = |execution: &Execution| execution.finished.as_ref().is_none_or(|f| f.verdict != Verdict::Pass);
+    Ok(open(select(context, asked)?, failed))
+}
+
+/// Reads a run with those of its executions that are to be kept; whatever is damaged is said in [`StoredRun::damage`].
+fn open(entry: RunEntry, keep: impl Fn(&Execution) -> bool) -> StoredRun {
     let record = Record::open(entry);
-    let Ok(Folded { state, damage }) = record.fold(|_, _| Ok::<(), Infallible>(()));
+    let Ok(Folded { state, damage }) = record.fold(|state, index| {
+        if let Some(sub_run) = state.sub_runs.get_mut(index as usize) {
+            sub_run.executions.retain(&keep);
+            sub_run.executions.shrink_to_fit();
+        }
+        Ok::<(), Infallible>(())
+    });
     StoredRun { entry: record.entry, state, stands_in: record.stands_in, damage }
 }
 

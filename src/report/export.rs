@@ -305,7 +305,7 @@ impl<'w> Writer<'w> {
         match form {
             RowForm::Csv => {
                 let mut line = csv::WriterBuilder::new().from_writer(vec![]);
-                let line = line.write_record(titles).and_then(|()| Ok(line.into_inner().unwrap_or_default()));
+                let line = line.write_record(titles).map(|()| line.into_inner().unwrap_or_default());
                 let line = line.map_err(|error| StoreError::io("write", path)(io::Error::from(error)))?;
                 writer.write(&line)?;
             }

@@ -2,7 +2,6 @@
 //! The same for a run that is going on and for one long past. Never locks, never writes, never waits.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Range;
 
 use super::StoreError;
 use super::journal::JournalTail;
@@ -18,8 +17,6 @@ pub struct RunFollower {
     active: BTreeMap<String, Source>,
     /// Sub-runs that have finished; a resume may start one of them again.
     rested: BTreeMap<String, Source>,
-    /// The sub-runs whose journals are read.
-    share: Range<u32>,
 }
 
 /// A journal and what was read of it but has not had its turn.
@@ -62,15 +59,8 @@ impl Source {
 impl RunFollower {
     /// Of the run in `dir`. Nothing is read yet; its journals need not be there.
     pub fn new(dir: &RunDir) -> Self {
-        Self::share(dir, 0..u32::MAX)
-    }
-
-    /// As [`Self::new`], of the run's own journal and of these sub-runs alone, counted as in the plan. Of a run that is past
-    /// several threads can take a share each; each should free by itself what it read, since sending events to another
-    /// thread to be freed there costs more than decoding them.
-    pub fn share(dir: &RunDir, share: Range<u32>) -> Self {
         let events = Source::over(JournalTail::new(&dir.events()));
-        Self { dir: dir.clone(), events, active: BTreeMap::new(), rested: BTreeMap::new(), share }
+        Self { dir: dir.clone(), events, active: BTreeMap::new(), rested: BTreeMap::new() }
     }
 
     /// Hands over everything that was recorded before this call and was not handed over yet, in the order of `seq`.
@@ -103,7 +93,7 @@ impl RunFollower {
                 self.finish(&finished.id);
             }
             let started = match &recorded.event {
-                RunEvent::SubrunStarted(started) if self.share.contains(&started.index) => Some(started.id.clone()),
+                RunEvent::SubrunStarted(started) => Some(started.id.clone()),
                 _ => None,
             };
             each(recorded);
@@ -132,8 +122,6 @@ impl RunFollower {
             && let Some((id, mut source)) = self.active.remove_entry(id)
         {
             source.tail.rest();
-            // Thousands may rest: none keeps room for what it had.
-            source.waiting = VecDeque::new();
             self.rested.insert(id, source);
         }
     }
@@ -279,22 +267,6 @@ mod tests {
         assert!(error.to_string().contains("s00/steps.ldjson:2: "), "{error}");
         follower.poll(&mut |event| seen.push(event.seq)).unwrap();
         assert_eq!(seen, [0, 1, 2, 5, 6, 7, 8, 9, 10, 12, 13, 14, 17, 18, 19]);
-    }
-
-    #[test]
-    fn a_share_is_the_run_and_some_of_its_sub_runs() {
-        let mut bench = Bench::new();
-        for (to, event) in &story() {
-            bench.write(*to, event);
-        }
-        let check = |share: Range<u32>| {
-            let mut seen = Vec::new();
-            RunFollower::share(&bench.dir, share.clone()).poll(&mut |event| seen.push(event)).unwrap();
-            let of_share = |(to, _): &(Option<u32>, Recorded)| to.is_none_or(|index| share.contains(&index));
-            let expected: Vec<Recorded> = story().into_iter().filter(of_share).map(|(_, event)| event).collect();
-            assert_eq!(seen, expected, "{share:?}");
-        };
-        [0..0, 0..1, 1..2, 0..2, 2..9].into_iter().for_each(check);
     }
 
     #[test]

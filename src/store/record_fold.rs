@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::record::{Damage, Record, read_journal};
@@ -98,7 +98,7 @@ impl Record {
                 channels.push(receive);
             }
             for at in 0..batches.len() {
-                let Some(Ok(batch)) = channels.get(at % threads).map(|channel| channel.recv()) else { break };
+                let Some(Ok(batch)) = channels.get(at % threads).map(Receiver::recv) else { break };
                 for (index, sub_run) in batch.sub_runs {
                     if let Some(slot) = state.sub_runs.get_mut(index as usize) {
                         *slot = sub_run;
