@@ -15,9 +15,14 @@ pub const fn is_hostile(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}') // tags and variation selectors
 }
 
+/// Whether a text is nothing but printable ASCII: what most texts are, and quickly seen.
+fn is_plain(raw: &str) -> bool {
+    raw.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 /// Text of several lines: hostile characters are dropped, tabs and newlines stay.
 pub fn text(raw: &str) -> Cow<'_, str> {
-    if raw.chars().any(is_hostile) {
+    if !is_plain(raw) && raw.chars().any(is_hostile) {
         raw.chars().filter(|&c| !is_hostile(c)).collect::<String>().into()
     } else {
         raw.into()
@@ -27,7 +32,7 @@ pub fn text(raw: &str) -> Cow<'_, str> {
 /// Text for one line: as [`text`], and tabs and newlines become spaces.
 pub fn line(raw: &str) -> Cow<'_, str> {
     let broken = |c: char| c == '\t' || c == '\n';
-    if !raw.chars().any(|c| is_hostile(c) || broken(c)) {
+    if is_plain(raw) || !raw.chars().any(|c| is_hostile(c) || broken(c)) {
         return raw.into();
     }
     raw.chars().filter(|&c| !is_hostile(c)).map(|c| if broken(c) { ' ' } else { c }).collect::<String>().into()
@@ -41,7 +46,7 @@ pub fn bytes(raw: &[u8]) -> String {
 /// As [`line()`], but what would be dropped is shown as `\u{..}`: for names and units, where dropping would hide a difference.
 pub fn escaped(raw: &str) -> Cow<'_, str> {
     let odd = |c: char| is_hostile(c) || c == '\t' || c == '\n';
-    if !raw.chars().any(odd) {
+    if is_plain(raw) || !raw.chars().any(odd) {
         return raw.into();
     }
     let mut out = String::with_capacity(raw.len() + 8);
@@ -53,7 +58,7 @@ pub fn escaped(raw: &str) -> Cow<'_, str> {
 
 /// JSON text in which hostile characters stand as `\uXXXX`. They occur in strings only, so its meaning stays.
 pub fn json(json: &str) -> Cow<'_, str> {
-    if !json.chars().any(is_hostile) {
+    if is_plain(json) || !json.chars().any(is_hostile) {
         return json.into();
     }
     let mut out = String::with_capacity(json.len() + 16);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, SecondsFormat, Timelike as _, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A moment in UTC, in milliseconds.
@@ -71,7 +71,26 @@ fn own_form(text: &[u8]) -> Option<DateTime<Utc>> {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+        // By hand as well: every line of a record begins with one.
+        let Ok(year @ 0..=9999) = u16::try_from(self.0.year()) else {
+            return f.pad(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true));
+        };
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |at: usize, digits: usize, mut number: u32| {
+            for slot in text.iter_mut().skip(at).take(digits).rev() {
+                *slot = b'0' + u8::try_from(number % 10).unwrap_or_default();
+                number /= 10;
+            }
+        };
+        let moment = &self.0;
+        put(0, 4, year.into());
+        put(5, 2, moment.month());
+        put(8, 2, moment.day());
+        put(11, 2, moment.hour());
+        put(14, 2, moment.minute());
+        put(17, 2, moment.second());
+        put(20, 3, moment.timestamp_subsec_millis());
+        f.pad(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -99,6 +118,15 @@ mod tests {
         assert_eq!(moment.map(Timestamp::compact).as_deref(), Some("20250101T010101Z"));
         assert_eq!(moment.and_then(|m| Timestamp::from_millis(m.millis())), moment);
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn written_as_the_long_way_writes_it() {
+        for millis in [0, 1, -1, 1_735_693_261_007, -62_135_596_800_000, 253_402_300_799_999, 253_402_300_800_000] {
+            let moment = Timestamp::from_millis(millis).unwrap();
+            assert_eq!(moment.to_string(), moment.0.to_rfc3339_opts(SecondsFormat::Millis, true));
+            assert_eq!(format!("{moment:>30}").trim_start(), moment.to_string());
+        }
     }
 
     #[test]

@@ -115,14 +115,13 @@ impl Columns {
         titles
     }
 
-    /// Hands over a row's cells in the order of the titles.
-    fn cells<E>(&self, row: &Row<'_>, mut put: impl FnMut(Cell<'_>) -> Result<(), E>) -> Result<(), E> {
+    /// Hands over a row's cells in the order of the titles; `id` is the sub-run's.
+    fn cells<E>(&self, row: &Row<'_>, id: &str, mut put: impl FnMut(Cell<'_>) -> Result<(), E>) -> Result<(), E> {
         let started = &row.execution.started;
         let finished = row.finished();
-        let count = row.state.plan.experiment.sub_runs();
         put(Cell::Text(&row.state.header.run_id))?;
         put(row.state.plan.unit.as_deref().map_or(Cell::Empty, Cell::Text))?;
-        put(Cell::Text(&row.state.header.sub_run_id(count, row.sub_run)))?;
+        put(Cell::Text(id))?;
         put(Cell::Whole(row.sub_run.into()))?;
         put(Cell::Whole(started.index.into()))?;
         put(Cell::Text(started.step.as_str()))?;
@@ -247,9 +246,10 @@ impl<'c> Rows<'c> {
     fn csv(&mut self, state: &RunState, index: u32) -> csv::Result<()> {
         use std::fmt::Write as _;
         let mut number = String::new();
+        let id = state.header.sub_run_id(state.plan.experiment.sub_runs(), index);
         let mut to = csv::WriterBuilder::new().has_headers(false).from_writer(&mut self.text);
         for row in Row::all(state, index) {
-            self.columns.cells(&row, |cell| {
+            self.columns.cells(&row, &id, |cell| {
                 number.clear();
                 match cell {
                     Cell::Empty => return to.write_field(""),
@@ -269,11 +269,12 @@ impl<'c> Rows<'c> {
     }
 
     fn json(&mut self, state: &RunState, index: u32) -> serde_json::Result<()> {
+        let id = state.header.sub_run_id(state.plan.experiment.sub_runs(), index);
         for row in Row::all(state, index) {
             if !self.text.is_empty() {
                 self.text.extend_from_slice(b",\n");
             }
-            let row = serde_json::to_string(&JsonRow { columns: self.columns, titles: self.titles, row })?;
+            let row = serde_json::to_string(&JsonRow { columns: self.columns, titles: self.titles, id: &id, row })?;
             self.text.extend_from_slice(sanitize::json(&row).as_bytes());
         }
         Ok(())
@@ -343,6 +344,7 @@ impl<'w> Writer<'w> {
 struct JsonRow<'r> {
     columns: &'r Columns,
     titles: &'r [String],
+    id: &'r str,
     row: Row<'r>,
 }
 
@@ -350,7 +352,7 @@ impl Serialize for JsonRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.titles.len()))?;
         let mut titles = self.titles.iter();
-        self.columns.cells(&self.row, |cell| {
+        self.columns.cells(&self.row, self.id, |cell| {
             let Some(title) = titles.next() else { return Ok(()) };
             match cell {
                 Cell::Empty => map.serialize_entry(title, &()),

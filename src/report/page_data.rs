@@ -79,7 +79,7 @@ impl Part for PageData<'_> {
         let reason = sanitize::escaped(sub_run.reason.as_deref().unwrap_or_default());
         let effects = effects_text(&sub_run.effects);
         let cell = number_of(shmoo::outcome(state, index).cell);
-        add(&mut self.sub_runs, &inert(&(short_name(count, index), point, cell, effects, took, reason)));
+        put(&mut self.sub_runs, &(short_name(count, index), point, cell, effects, took, reason));
         for row in Row::all(state, index) {
             let started = &row.execution.started;
             let finished: Option<&StepFinished> = row.finished();
@@ -101,7 +101,7 @@ impl Part for PageData<'_> {
                 metrics,
                 row.reason(),
             );
-            add(&mut self.rows, &inert(&row));
+            put(&mut self.rows, &row);
         }
     }
 }
@@ -118,22 +118,32 @@ fn add(rows: &mut Vec<u8>, more: &[u8]) {
     rows.extend_from_slice(more);
 }
 
+/// Adds a row behind those that are there.
+fn put(rows: &mut Vec<u8>, row: &impl serde::Serialize) {
+    if !rows.is_empty() {
+        rows.extend_from_slice(b",\n");
+    }
+    let start = rows.len();
+    // Numbers, texts and lists of them into memory: this cannot fail.
+    if serde_json::to_writer(&mut *rows, row).is_err() {
+        rows.truncate(start);
+        rows.extend_from_slice(b"null");
+    }
+    if rows.get(start..).is_some_and(|row| row.contains(&b'<')) {
+        let row = rows.split_off(start);
+        rows.extend(row.into_iter().flat_map(|byte| if byte == b'<' { br"\u003c".to_vec() } else { vec![byte] }));
+    }
+}
+
 fn array(rows: &[u8]) -> Vec<u8> {
     [b"[", rows, b"]"].concat()
 }
 
 /// JSON without anything that could end a script element or begin a comment in one.
 fn inert(value: &impl serde::Serialize) -> Vec<u8> {
-    // Numbers, texts and lists of them: this cannot fail.
-    let json = serde_json::to_vec(value).unwrap_or_else(|_| b"null".to_vec());
-    if !json.contains(&b'<') {
-        return json;
-    }
-    let mut out = Vec::with_capacity(json.len() + 16);
-    for byte in json {
-        if byte == b'<' { out.extend_from_slice(br"\u003c") } else { out.push(byte) }
-    }
-    out
+    let mut json = vec![];
+    put(&mut json, value);
+    json
 }
 
 #[cfg(test)]

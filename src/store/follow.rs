@@ -122,6 +122,8 @@ impl RunFollower {
             && let Some((id, mut source)) = self.active.remove_entry(id)
         {
             source.tail.rest();
+            // Thousands may rest: none keeps room for what it had.
+            source.waiting = VecDeque::new();
             self.rested.insert(id, source);
         }
     }

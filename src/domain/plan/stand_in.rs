@@ -71,6 +71,9 @@ impl Plan {
     }
 }
 
+/// So many fields of rails are taken over.
+const MOST_FIELDS: usize = 64;
+
 /// One position a point, with every field that any of them has.
 fn axis(points: &[MarginPoint]) -> Axis {
     let mut columns: BTreeMap<FieldKey, Vec<Option<u64>>> = BTreeMap::new();
@@ -80,6 +83,10 @@ fn axis(points: &[MarginPoint]) -> Axis {
             for (rail, setting) in rails {
                 for field in RailField::ALL.into_iter().filter(|field| setting.grid(*field).is_some()) {
                     let key = FieldKey { adapter: adapter.cloned(), rail: rail.clone(), field };
+                    // A record that was tampered with may name any number of rails.
+                    if columns.len() >= MOST_FIELDS && !columns.contains_key(&key) {
+                        continue;
+                    }
                     let column = columns.entry(key).or_insert_with(|| vec![None; points.len()]);
                     if let Some(slot) = column.get_mut(at) {
                         *slot = setting.grid(field);
