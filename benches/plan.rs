@@ -10,18 +10,17 @@ mod common;
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use road_runner::commands::context::{Context, Given};
 use road_runner::commands::plan::{self, Asked};
 use road_runner::commands::record::{self, NewRecord};
 use road_runner::store::hash;
 
 use common::figures::{self, Figure};
 use common::process;
-use common::workspace::Workspace;
+use common::workspace::{self, Workspace};
 
 const ROUNDS: usize = 5;
 
@@ -82,13 +81,7 @@ fn in_pieces(folder: &Path) -> [f64; 5] {
 }
 
 fn planner(folder: &Path) {
-    let context = Context::find(Given {
-        workspace: Some(folder.to_owned()),
-        current: PathBuf::from("/"),
-        path: "/usr/bin:/bin".to_owned(),
-        ..Given::default()
-    });
-    let context = context.expect("a workspace");
+    let context = workspace::context(folder);
     let asked = Asked { flow: "true".to_owned(), margin: "million".to_owned(), unit: None, seed: None };
     let start = Instant::now();
     let prepared = plan::prepare(&context, &asked).expect("a plan");

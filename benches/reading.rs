@@ -9,12 +9,12 @@ mod common;
 use std::convert::Infallible;
 use std::fs;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use road_runner::commands::context::{Context, Given};
+use road_runner::commands::context::Context;
 use road_runner::commands::export::{self, Target};
 use road_runner::commands::{report, stored};
 use road_runner::domain::event::{Recorded, RunEvent};
@@ -30,7 +30,7 @@ use serde::de::IgnoredAny;
 
 use common::figures::{self, Figure};
 use common::workspace::Workspace;
-use common::{process, record};
+use common::{process, record, workspace};
 
 const ROUNDS: usize = 5;
 
@@ -136,8 +136,7 @@ fn letting_go(state: &mut RunState, recorded: Recorded) {
 }
 
 fn context(runs: &Path) -> Context {
-    let workspace = runs.parent().map(Path::to_path_buf);
-    Context::find(Given { workspace, current: PathBuf::from("/"), ..Given::default() }).expect("a workspace")
+    workspace::context(runs.parent().expect("a workspace"))
 }
 
 fn each_line(dir: &RunDir, mut each: impl FnMut(&[u8])) {

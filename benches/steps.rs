@@ -9,12 +9,11 @@ mod common;
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
-use road_runner::commands::context::{Context, Given};
 use road_runner::commands::plan::{self, Asked};
 use road_runner::commands::proposal::{Answer, Proposal};
 use road_runner::commands::run::{self, Face, Options};
@@ -23,7 +22,7 @@ use road_runner::domain::run_state::RunState;
 
 use common::figures::{self, Figure};
 use common::journals;
-use common::workspace::Workspace;
+use common::workspace::{self, Workspace};
 
 const STEPS: u32 = 200;
 const ROUNDS: usize = 7;
@@ -116,13 +115,7 @@ fn floor(mut also: impl FnMut()) -> f64 {
 
 /// A run of one sub-run with that many executions, per step, from the first start to the last end in its journal.
 fn steps(folder: &Path) -> f64 {
-    let context = Context::find(Given {
-        workspace: Some(folder.to_owned()),
-        current: PathBuf::from("/"),
-        path: "/usr/bin:/bin".to_owned(),
-        ..Given::default()
-    });
-    let context = context.expect("a workspace");
+    let context = workspace::context(folder);
     let asked = Asked { flow: "true".to_owned(), margin: "none".to_owned(), unit: None, seed: None };
     let prepare = || plan::prepare(&context, &asked);
     let prepared = prepare().expect("a plan");

@@ -2,10 +2,8 @@
 //! wait for stand in for the diagnostics. Logs are left out; readers of the record never open them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use road_runner::commands::context::{Context, Given};
 use road_runner::commands::plan::{self, Asked};
 use road_runner::commands::record::{self, NewRecord};
 use road_runner::domain::event::{Evidence, Journal, Metric};
@@ -22,7 +20,7 @@ use road_runner::store::atomic;
 use road_runner::store::journal::JournalWriter;
 use road_runner::store::layout::RunDir;
 
-use super::workspace::Workspace;
+use super::workspace::{Workspace, context};
 
 /// Executions of each sub-run, and how many sub-runs.
 pub const EXECUTIONS: u32 = 40;
@@ -32,13 +30,7 @@ pub const SUB_RUNS: u32 = 2500;
 /// Makes the run in a workspace of its own; the run goes with it.
 pub fn large_run(workspace: &Workspace) -> RunDir {
     write(workspace);
-    let context = Context::find(Given {
-        workspace: Some(workspace.path().to_owned()),
-        current: PathBuf::from("/"),
-        path: "/usr/bin:/bin".to_owned(),
-        ..Given::default()
-    });
-    let context = context.expect("a workspace");
+    let context = context(workspace.path());
     let asked =
         Asked { flow: "large".to_owned(), margin: "square".to_owned(), unit: Some("SN1".to_owned()), seed: None };
     let prepared = plan::prepare(&context, &asked).expect("a plan");

@@ -5,6 +5,19 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use road_runner::commands::context::{Context, Given};
+
+/// Where commands work in a workspace.
+pub fn context(folder: &Path) -> Context {
+    let given = Given {
+        workspace: Some(folder.to_owned()),
+        current: PathBuf::from("/"),
+        path: "/usr/bin:/bin".to_owned(),
+        ..Given::default()
+    };
+    Context::find(given).expect("a workspace")
+}
+
 /// A temporary workspace with a margin profile `none` of one point and a policy that admits it.
 pub struct Workspace(tempfile::TempDir);
 

@@ -325,6 +325,15 @@ pub struct Clean {
 #[derive(Debug, Subcommand)]
 pub enum Runs {
     /// List runs, newest first
+    #[command(after_help = "\
+A run that says `running` while nobody holds its lock is shown as interrupted: its runner died. A run whose summary cannot \
+be read is listed with the reason.
+
+Examples:
+  road_runner runs list
+  road_runner runs list --output json | jq -r '.[] | select(.verdict == \"fail\") | .run_id'
+
+Exit codes: 0 listed, also when there is none")]
     List,
     /// Show one run: what it was, how each sub-run ended, why it ended
     #[command(
@@ -368,6 +377,11 @@ Exit codes: 0 asked to stop, 2 no such run or not running, 4 could not be signal
 #[derive(Debug, Subcommand)]
 pub enum Margins {
     /// List margin profiles with their axes and points
+    #[command(after_help = "\
+Example:
+  road_runner margins list --output json
+
+Exit codes: 0 all can be read, 2 a profile has errors (shown on stderr; the others are listed)")]
     List,
     /// Check one margin profile: all its errors at once, then its values against the policy
     #[command(after_help = "\
@@ -386,6 +400,13 @@ Exit codes: 0 valid and within the policy for this host, 2 invalid, 3 outside th
 #[derive(Debug, Subcommand)]
 pub enum Adapters {
     /// List adapters with their program, proof and the flows that use them
+    #[command(after_help = "\
+An adapter without proof makes its exit code the proof of a pass; `adapters check` says more.
+
+Example:
+  road_runner adapters list
+
+Exit codes: 0 all can be read, 2 a manifest has errors (shown on stderr; the others are listed)")]
     List,
     /// Check adapters: manifest, path rules, program, proof, rails and parameters against the policy
     #[command(after_help = "\
@@ -405,6 +426,13 @@ Exit codes: 0 all is well, 2 a check fails")]
 #[derive(Debug, Subcommand)]
 pub enum Policy {
     /// List the base policy and the hardware profiles
+    #[command(after_help = "\
+`policy explain` says which of them apply to this host.
+
+Example:
+  road_runner policy list
+
+Exit codes: 0 all can be read, 2 a document has errors (shown on stderr; the others are listed)")]
     List,
     /// Every profile with each rule's result on this host, and each bound in force with its file and line
     #[command(after_help = "\
