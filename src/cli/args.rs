@@ -6,39 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::cli::help::{self, EXIT_CODES};
 use crate::commands::plan::MAX_UNIT;
 use crate::domain::seed::Seed;
-
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    everything passed; plan and dry run
-  1    the unit failed somewhere: fail, timeout, crashed
-  2    bad usage or invalid input
-  3    safety violation, or the limits were declined
-  4    the rig failed, or artifacts could not be written
-  5    nothing was judged: all skipped
-  6    inconclusive
-  129, 130, 143  ended by SIGHUP, by SIGINT or the operator, by SIGTERM";
-
-const ABOUT: &str = "\
-Sweeps voltage and frequency margins with real diagnostics, and leaves a record to trust.
-
-A workspace is a folder with flows/, margins/, policy/, adapters/ and diags/. Without a command, Road Runner says \
-what the workspace holds and what to do next.";
-
-const EXAMPLES: &str = "\
-Examples:
-  road_runner                                    what is here, and what next
-  road_runner plan --flow sample_flow --margin sample_margin
-  road_runner run --flow sample_flow --margin sample_margin --unit SN123456
-  road_runner runs show latest
-
-Environment:
-  ROAD_RUNNER_WORKSPACE   the workspace, where --workspace is not given
-  ROAD_RUNNER_RUNS        the runs folder, where --runs-dir is not given
-  NO_COLOR                no colours, unless --color always
-  ROAD_RUNNER_HOST_LOCK   the lock that keeps two runs on one host apart
-  ROAD_RUNNER_SYSFS, ROAD_RUNNER_PROCFS   folders in place of /sys and /proc, for tests";
 
 /// What was typed.
 #[derive(Debug, Parser)]
@@ -46,9 +16,9 @@ Environment:
     name = "road_runner",
     version,
     about = "Sweeps voltage and frequency margins with real diagnostics",
-    long_about = ABOUT,
+    long_about = help::ABOUT,
     after_help = EXIT_CODES,
-    after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
+    after_long_help = format!("{}\n\n{}", help::EXAMPLES, EXIT_CODES),
     max_term_width = 100,
     disable_help_subcommand = true,
     infer_long_args = false
@@ -124,14 +94,7 @@ pub enum Format {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Plan without running: every sub-run with its arguments, kept as a run that can be started later
-    #[command(after_help = "\
-Prints a line per sub-run and under it each step's arguments (-q: counts only), and stores the plan with copies of its \
-inputs in the runs folder. Nothing is executed.
-
-Example:
-  road_runner plan --flow flows/sample_flow.yaml --margin margins/sample_margin.yaml --seed 7
-
-Exit codes: 0 planned, 2 invalid input, 3 outside the policy (nothing is written), 4 could not be written")]
+    #[command(after_help = help::PLAN)]
     Plan {
         /// What is planned.
         #[command(flatten)]
@@ -209,30 +172,14 @@ Example:
     #[command(subcommand)]
     Runs(Runs),
     /// Make the reports of a stored run again: report.md and report.html
-    #[command(after_help = "\
-Made of what is stored, with the templates as they are now: templates/report.md.hbs and report.html.hbs of the workspace \
-where it has them, else those compiled in. A record that is damaged is reported as far as it can be read.
-
-Examples:
-  road_runner report --run-id latest
-  road_runner report --run-id abc123
-
-Exit codes: 0 written, 2 no such run or a template has errors, 4 part of the record cannot be read, or not written")]
+    #[command(after_help = help::REPORT)]
     Report {
         /// `latest`, a unique prefix of a run id, or a prefix of a plan's digest
         #[arg(long, value_name = "ID")]
         run_id: String,
     },
     /// Write a row for every execution of a stored run, as CSV or JSON
-    #[command(after_help = "\
-The columns are described in docs/artifacts.md. Without --out the file is export.csv or export.json in the run's \
-directory; its path is printed. In CSV, text that a spreadsheet would take for a formula begins with '.
-
-Examples:
-  road_runner export --run latest --format csv
-  road_runner export --run latest --format json --out - | jq '.[] | select(.verdict == \"fail\")'
-
-Exit codes: 0 written, 2 no such run, 4 part of the record cannot be read, or not written")]
+    #[command(after_help = help::EXPORT)]
     Export {
         /// `latest`, a unique prefix of a run id, or a prefix of a plan's digest
         #[arg(long, value_name = "ID")]
@@ -245,11 +192,7 @@ Exit codes: 0 written, 2 no such run, 4 part of the record cannot be read, or no
         out: Option<PathBuf>,
     },
     /// List flows with their steps
-    #[command(after_help = "\
-Example:
-  road_runner list-flows --output json
-
-Exit codes: 0 all can be read, 2 a flow has errors (shown on stderr; the others are listed)")]
+    #[command(after_help = help::LIST_FLOWS)]
     ListFlows,
     /// Margin profiles
     #[command(subcommand)]
@@ -261,28 +204,17 @@ Exit codes: 0 all can be read, 2 a flow has errors (shown on stderr; the others 
     #[command(subcommand)]
     Policy(Policy),
     /// Delete runs of the past, by age
-    #[command(after_help = CLEAN)]
+    #[command(after_help = help::CLEAN)]
     Clean(Clean),
     /// Write the sample workspace into a new or empty folder
-    #[command(after_help = "\
-Flows, margins, policy, adapters with their diagnostics, and what else a workspace may hold: all to be changed. An \
-installed binary needs no checkout for it.
-
-Example:
-  road_runner init bench && cd bench && road_runner adapters check
-
-Exit codes: 0 written, 2 the folder is not empty (it is left as it is), 4 could not be written")]
+    #[command(after_help = help::INIT)]
     Init {
         /// A folder that is not there yet, or is empty
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
     /// Print the completion script of a shell
-    #[command(after_help = "\
-Examples:
-  road_runner completions bash > ~/.local/share/bash-completion/completions/road_runner
-  road_runner completions zsh > /usr/local/share/zsh/site-functions/_road_runner
-  road_runner completions fish > ~/.config/fish/completions/road_runner.fish")]
+    #[command(after_help = help::COMPLETIONS)]
     Completions {
         /// The shell
         #[arg(value_enum)]
@@ -292,17 +224,6 @@ Examples:
     #[command(after_help = "Example:\n  road_runner man | man -l -")]
     Man,
 }
-
-const CLEAN: &str = "\
-The age is that of the run id. A run that is running always stays, and whatever is no run is never touched; one that was \
-interrupted (it can be resumed) or cannot be read stays unless --force is given. What killed commands left behind more \
-than a day ago goes as well.
-
-Examples:
-  road_runner clean --older-than 90 --keep 20 --dry-run
-  road_runner clean --older-than 90 --keep 20
-
-Exit codes: 0 done, also with nothing to do; 2 bad usage; 4 something could not be deleted";
 
 /// What goes, and what stays.
 #[derive(Debug, Clone, Copy, Args)]
@@ -325,15 +246,7 @@ pub struct Clean {
 #[derive(Debug, Subcommand)]
 pub enum Runs {
     /// List runs, newest first
-    #[command(after_help = "\
-A run that says `running` while nobody holds its lock is shown as interrupted: its runner died. A run whose summary cannot \
-be read is listed with the reason.
-
-Examples:
-  road_runner runs list
-  road_runner runs list --output json | jq -r '.[] | select(.verdict == \"fail\") | .run_id'
-
-Exit codes: 0 listed, also when there is none")]
+    #[command(after_help = help::RUNS_LIST)]
     List,
     /// Show one run: what it was, how each sub-run ended, why it ended
     #[command(
@@ -345,24 +258,14 @@ Exit codes: 0 listed, also when there is none")]
         run: RunChoice,
     },
     /// Print a run's events from its first, and go on while it is running
-    #[command(after_help = "\
-Example:
-  road_runner runs follow latest --output json
-
-Exit codes: the run's own; 4 when nobody runs it any more; 2 no such run")]
+    #[command(after_help = help::FOLLOW)]
     Follow {
         /// Which run.
         #[command(flatten)]
         run: RunChoice,
     },
     /// Stop a running run: finish the step, then stop
-    #[command(after_help = "\
-The runner is the process that the run's lock names; it ends with 130 either way.
-
-Example:
-  road_runner runs stop latest --now
-
-Exit codes: 0 asked to stop, 2 no such run or not running, 4 could not be signalled")]
+    #[command(after_help = help::STOP)]
     Stop {
         /// Which run.
         #[command(flatten)]
@@ -377,18 +280,10 @@ Exit codes: 0 asked to stop, 2 no such run or not running, 4 could not be signal
 #[derive(Debug, Subcommand)]
 pub enum Margins {
     /// List margin profiles with their axes and points
-    #[command(after_help = "\
-Example:
-  road_runner margins list --output json
-
-Exit codes: 0 all can be read, 2 a profile has errors (shown on stderr; the others are listed)")]
+    #[command(after_help = help::MARGINS_LIST)]
     List,
     /// Check one margin profile: all its errors at once, then its values against the policy
-    #[command(after_help = "\
-Example:
-  road_runner margins validate --file margins/sample_margin.yaml
-
-Exit codes: 0 valid and within the policy for this host, 2 invalid, 3 outside the policy")]
+    #[command(after_help = help::VALIDATE)]
     Validate {
         /// A path from the current folder, else from the workspace, else a name
         #[arg(long, value_name = "FILE")]
@@ -400,22 +295,10 @@ Exit codes: 0 valid and within the policy for this host, 2 invalid, 3 outside th
 #[derive(Debug, Subcommand)]
 pub enum Adapters {
     /// List adapters with their program, proof and the flows that use them
-    #[command(after_help = "\
-An adapter without proof makes its exit code the proof of a pass; `adapters check` says more.
-
-Example:
-  road_runner adapters list
-
-Exit codes: 0 all can be read, 2 a manifest has errors (shown on stderr; the others are listed)")]
+    #[command(after_help = help::ADAPTERS_LIST)]
     List,
     /// Check adapters: manifest, path rules, program, proof, rails and parameters against the policy
-    #[command(after_help = "\
-Nothing is started but dpkg, which is asked for the package of a program on PATH.
-
-Example:
-  road_runner adapters check stress_ng
-
-Exit codes: 0 all is well, 2 a check fails")]
+    #[command(after_help = help::CHECK)]
     Check {
         /// Only this one
         name: Option<String>,
@@ -426,20 +309,10 @@ Exit codes: 0 all is well, 2 a check fails")]
 #[derive(Debug, Subcommand)]
 pub enum Policy {
     /// List the base policy and the hardware profiles
-    #[command(after_help = "\
-`policy explain` says which of them apply to this host.
-
-Example:
-  road_runner policy list
-
-Exit codes: 0 all can be read, 2 a document has errors (shown on stderr; the others are listed)")]
+    #[command(after_help = help::POLICY_LIST)]
     List,
     /// Every profile with each rule's result on this host, and each bound in force with its file and line
-    #[command(after_help = "\
-Example:
-  road_runner policy explain
-
-Exit codes: 0 explained, 2 policy or profiles are invalid or contradict each other")]
+    #[command(after_help = help::EXPLAIN)]
     Explain,
 }
 

@@ -4,6 +4,7 @@ pub mod args;
 mod console;
 mod dispatch;
 mod face;
+mod help;
 mod history;
 mod maintenance;
 mod manual;
