@@ -12,10 +12,10 @@ use crate::commands::stored;
 use crate::domain::problem::Severity;
 use crate::input::problem::Problems;
 use crate::input::source::Sources;
+use crate::report;
 use crate::report::export::Columns;
 use crate::report::render::{self, Gathered, RenderFault};
 use crate::report::template::{BadTemplate, Form, Templates};
-use crate::report::{self};
 use crate::store::StoreError;
 use crate::store::atomic;
 use crate::store::history::RunEntry;
@@ -71,21 +71,24 @@ fn write_all(context: &Context, entry: RunEntry, with_csv: bool, written: &mut W
     let record = Record::open(entry);
     let dir = &record.entry.dir;
     let columns = columns(&record);
+    let mut failed = None;
     let mut gathered = None;
     if with_csv {
         let path = dir.export_csv();
-        atomic::replace_with(&path, |to| {
+        let result = atomic::replace_with(&path, |to| {
             gathered = Some(Gathered::read(&record, &columns, Some((&path, to)))?);
             Ok(())
-        })?;
-        written.files.push(path);
+        });
+        match result {
+            Ok(()) => written.files.push(path),
+            Err(error) => failed = Some(error),
+        }
     }
     let gathered = match gathered {
         Some(gathered) => gathered,
         None => Gathered::read(&record, &columns, None)?,
     };
     written.damage.clone_from(&gathered.damage);
-    let mut failed = None;
     for form in Form::ALL {
         let path = match form {
             Form::Markdown => dir.report_markdown(),

@@ -12,12 +12,12 @@ use super::machine::{self, Fact, Input, Program, ShownDrift};
 use super::render::Gathered;
 use crate::domain::event::{Applied, RunStatus};
 use crate::domain::headroom;
-use crate::domain::run_state::RunState;
+use crate::domain::run_state::{RunState, SubRunState};
 use crate::domain::sanitize;
 use crate::domain::shmoo::Cell;
 use crate::domain::summary::RunSummary;
 use crate::domain::time::span;
-use crate::domain::verdict::exit;
+use crate::domain::verdict::{Verdict, exit};
 use crate::store::record::Record;
 
 /// Everything but the rows.
@@ -161,11 +161,8 @@ fn meaning(code: u8, state: &RunState) -> &'static str {
 fn headline(state: &RunState) -> String {
     let all = state.sub_runs.len();
     let of = |count: usize| format!("{count} of {all} sub-run{}", if all == 1 { "" } else { "s" });
-    let count = |wanted: &dyn Fn(Cell) -> bool| {
-        (0..state.plan.experiment.sub_runs())
-            .filter(|index| wanted(crate::domain::shmoo::outcome(state, *index).cell))
-            .count()
-    };
+    let count = |wanted: &dyn Fn(&SubRunState) -> bool| state.sub_runs.iter().filter(|s| wanted(s)).count();
+    let is = |verdict: Verdict| move |sub_run: &SubRunState| sub_run.verdict == Some(verdict);
     let begun = match state.status {
         RunStatus::Planned => return format!("planned, not started: {}", of(all)),
         RunStatus::DryRun => return format!("a dry run: nothing was executed in {}", of(all)),
@@ -176,28 +173,20 @@ fn headline(state: &RunState) -> String {
         RunStatus::Completed | RunStatus::Cancelled => String::new(),
     };
     let mut parts = vec![begun];
-    let failed = count(&|cell| matches!(cell, Cell::Fail | Cell::Timeout | Cell::Crashed));
-    if failed > 0 {
-        parts.push(format!("the unit failed in {}", of(failed)));
-    }
-    for (cell, words) in [
-        (Cell::Flaky, "flaky in"),
-        (Cell::Error, "the rig failed in"),
-        (Cell::Inconclusive, "inconclusive, or a rail not applied, in"),
-        (Cell::Aborted, "ended early in"),
+    // By verdicts: a rail that nobody applied hides a cell, and changes no verdict.
+    let passed = count(&|sub_run| sub_run.verdict == Some(Verdict::Pass) && sub_run.flaky.is_none());
+    for (words, count) in [
+        ("the unit failed in", count(&|sub_run| sub_run.unit_failed)),
+        ("the rig failed in", count(&|sub_run| sub_run.rig_failed)),
+        ("flaky in", count(&|sub_run| sub_run.verdict == Some(Verdict::Pass) && sub_run.flaky.is_some())),
+        ("inconclusive in", count(&is(Verdict::Inconclusive))),
+        ("ended early in", count(&is(Verdict::Aborted))),
+        (if passed == all { "everything passed:" } else { "passed in" }, passed),
+        ("a swept rail was applied by nobody in", count(&|sub_run| sub_run.unapplied)),
     ] {
-        let count = count(&|other| other == cell);
         if count > 0 {
             parts.push(format!("{words} {}", of(count)));
         }
-    }
-    let passed = count(&|cell| cell == Cell::Pass);
-    if passed > 0 {
-        parts.push(if passed == all {
-            format!("everything passed: {}", of(passed))
-        } else {
-            format!("passed in {}", of(passed))
-        });
     }
     parts.retain(|part| !part.is_empty());
     if parts.is_empty() { "nothing was judged".to_owned() } else { parts.join("; ") }

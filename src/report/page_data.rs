@@ -1,5 +1,5 @@
 //! All sub-runs and executions of a run as compact JSON for the page's own script: a row of some eighty bytes each, so
-//! that a hundred thousand of them are a page that a browser still opens. `docs/artifacts.md` says what stands where.
+//! that a hundred thousand of them are a page that a browser still opens. `docs/reports.md` says what stands where.
 
 use std::collections::{BTreeMap, BTreeSet};
 

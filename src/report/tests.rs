@@ -171,7 +171,7 @@ fn markdown() {
     insta::assert_snapshot!(text, @r"
     # Road Runner: flow x margin: timeout
 
-    **T timeout**: the unit failed in 2 of 4 sub-runs; inconclusive, or a rail not applied, in 1 of 4 sub-runs; passed in 1 of 4 sub-runs
+    **T timeout**: the unit failed in 2 of 4 sub-runs; inconclusive in 1 of 4 sub-runs; passed in 1 of 4 sub-runs
 
     **Parts of this record could not be read.** What follows is what is left.
 

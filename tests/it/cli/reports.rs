@@ -242,6 +242,38 @@ fn what_cannot_be_written_is_said() {
     ");
 }
 
+/// A rail that nobody applies hides the cell, and is said; the verdict and its sentence stay.
+#[test]
+fn the_headline_goes_by_verdicts() {
+    let bench = bench();
+    assert_eq!(told(&bench, RUN).code, 0);
+    let said = "everything passed: 3 of 3 sub-runs";
+    assert!(read(&bench, "report.md").contains(&format!("**+ pass**: {said}\n")), "{}", read(&bench, "report.md"));
+    fs::remove_dir_all(bench.path("runs")).unwrap();
+    bench.edit(
+        "adapters/probe.yaml",
+        "  vcore: { type: voltage, unit: mV, flag: --vcore, from: margin.core.voltage }\n",
+        "",
+    );
+    bench.program("diags/probe.sh", "#!/bin/sh\nexit 1\n");
+    assert_eq!(told(&bench, RUN).code, 1);
+    let markdown = read(&bench, "report.md");
+    let said = "the unit failed in 3 of 3 sub-runs; a swept rail was applied by nobody in 3 of 3 sub-runs";
+    assert!(markdown.contains(&format!("**X fail**: {said}\n")), "{markdown}");
+    assert!(markdown.contains("~ ~ ~"), "{markdown}");
+}
+
+#[test]
+fn a_csv_that_cannot_be_written_keeps_no_report_from_being_made() {
+    let bench = bench();
+    // A diagnostic that puts a folder in the place of the file, as only a hostile one would.
+    bench.program("diags/probe.sh", "#!/bin/sh\nmkdir -p ../../../../export.csv/x\necho OK\n");
+    let run = told(&bench, RUN);
+    assert_eq!(run.code, 4, "{}", run.all());
+    assert!(run.stderr.contains("export.csv: Is a directory"), "{}", run.stderr);
+    assert!(read(&bench, "report.md").contains("everything passed") && read(&bench, "report.html").contains("</html>"));
+}
+
 #[test]
 fn a_rerun_says_what_has_drifted() {
     let bench = ran();
