@@ -1,9 +1,11 @@
 //! What a template can do, and what is said of one that cannot be rendered.
 
 use std::fs;
+use std::sync::LazyLock;
 
 use super::template::Form;
 use super::tests::{hostile_run, rendered};
+use crate::store::test_run::TestRun;
 
 /// What a template of that text makes, or what is said of it.
 fn check(template: &str, expected: &str) {
@@ -28,12 +30,19 @@ fn refused_with(files: &[(&str, &str)], expected: &str) {
 }
 
 fn made(files: &[(&str, &str)]) -> Result<String, String> {
+    made_of(files, &hostile_run())
+}
+
+/// One run for many templates.
+static RUN: LazyLock<TestRun> = LazyLock::new(hostile_run);
+
+fn made_of(files: &[(&str, &str)], run: &TestRun) -> Result<String, String> {
     let workspace = tempfile::tempdir().unwrap();
     fs::create_dir(workspace.path().join("templates")).unwrap();
     for (file, text) in files {
         fs::write(workspace.path().join("templates").join(format!("{file}.hbs")), text).unwrap();
     }
-    rendered(&hostile_run(), workspace.path(), Form::Markdown)
+    rendered(run, workspace.path(), Form::Markdown)
 }
 
 #[test]
@@ -118,4 +127,61 @@ fn what_cannot_be_rendered_is_said_with_its_line() {
     let mut files = vec![("report.md", "{{> p0}}")];
     files.extend(chain.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     refused_with(&files, "templates/p14.hbs:1:1: partials are nested more than 16 deep");
+}
+
+/// Pieces of templates, most of them where they do not belong.
+const PIECES: [&str; 40] = [
+    "{{",
+    "}}",
+    "{{{",
+    "}}}",
+    "{{~",
+    "~}}",
+    "{{#if a}}",
+    "{{#if (eq a 1)}}",
+    "{{/if}}",
+    "{{else}}",
+    "{{else if b}}",
+    "{{^}}",
+    "{{#each steps}}",
+    "{{#each counts as |v k|}}",
+    "{{#each}}",
+    "{{/each}}",
+    "{{#with host}}",
+    "{{/with}}",
+    "{{> x}}",
+    "{{!--",
+    "--}}",
+    "{{! x }}",
+    "{{(a)}}",
+    "{{a.[b c].d}}",
+    "{{../a}}",
+    "{{@index}}",
+    "{{@root}}",
+    "{{this}}",
+    "{{lookup . \"a\"}}",
+    "{{{{raw}}}}",
+    "{{{{/raw}}}}",
+    "\\{{",
+    "{{code}}",
+    "{{steps_data 1}}",
+    "{{eq}}",
+    "{{len steps}}",
+    "(",
+    "|",
+    "é\n",
+    "x=1 ",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
+    /// Whatever a template is, it is rendered or refused: nothing of it reaches the engine's own panics.
+    #[test]
+    fn no_template_brings_the_program_down(pieces in proptest::collection::vec(0..PIECES.len(), 0..14)) {
+        let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+        let files = [("report.md", text.as_str()), ("x", "{{a}}")];
+        if let Err(said) = made_of(&files, &RUN) {
+            proptest::prop_assert!(said.contains("--> templates/"), "{text:?}: {said}");
+        }
+    }
 }
