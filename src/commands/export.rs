@@ -35,36 +35,45 @@ pub struct Exported {
 /// Exports the run that `asked` means.
 pub fn export(context: &Context, asked: &str, form: RowForm, target: Target<'_>) -> Result<Exported, Failure> {
     let record = Record::open(stored::select(context, asked)?);
-    let path = match target {
-        Target::Run => match form {
-            RowForm::Csv => record.entry.dir.export_csv(),
-            RowForm::Json => record.entry.dir.export_json(),
-        },
-        Target::File(path) => resolve(&context.current.join(path))?,
+    let (path, damage) = match target {
         Target::Stream(to) => {
-            let damage = rows(&record, form, Path::new("stdout"), to)?;
-            return Ok(Exported { file: None, damage });
+            return Ok(Exported { file: None, damage: rows(&record, form, Path::new("stdout"), to)? });
         }
-    };
-    let damage = match fs::metadata(&path) {
-        // A pipe or a device is written to; replacing it would take it away from everybody.
-        Ok(kind) if !kind.is_file() => {
-            let file = OpenOptions::new().write(true).open(&path).map_err(StoreError::io("write", &path))?;
-            let mut to = BufWriter::new(file);
-            let damage = rows(&record, form, &path, &mut to)?;
-            to.flush().map_err(StoreError::io("write", &path))?;
-            damage
+        // Whatever has been put into its place there is replaced and never followed.
+        Target::Run => {
+            let path = match form {
+                RowForm::Csv => record.entry.dir.export_csv(),
+                RowForm::Json => record.entry.dir.export_json(),
+            };
+            let damage = replaced(&record, form, &path)?;
+            (path, damage)
         }
-        _ => {
-            let mut damage = vec![];
-            atomic::replace_with(&path, |to| {
-                damage = rows(&record, form, &path, to)?;
-                Ok(())
-            })?;
-            damage
+        Target::File(path) => {
+            let path = resolve(&context.current.join(path))?;
+            // A pipe or a device is written to; replacing it would take it away from everybody.
+            let is_special = fs::metadata(&path).is_ok_and(|kind| !kind.is_file());
+            let damage = if is_special { written(&record, form, &path)? } else { replaced(&record, form, &path)? };
+            (path, damage)
         }
     };
     Ok(Exported { file: Some(path), damage })
+}
+
+fn replaced(record: &Record, form: RowForm, path: &Path) -> Result<Vec<Damage>, StoreError> {
+    let mut damage = vec![];
+    atomic::replace_with(path, |to| {
+        damage = rows(record, form, path, to)?;
+        Ok(())
+    })?;
+    Ok(damage)
+}
+
+fn written(record: &Record, form: RowForm, path: &Path) -> Result<Vec<Damage>, StoreError> {
+    let file = OpenOptions::new().write(true).open(path).map_err(StoreError::io("write", path))?;
+    let mut to = BufWriter::new(file);
+    let damage = rows(record, form, path, &mut to)?;
+    to.flush().map_err(StoreError::io("write", path))?;
+    Ok(damage)
 }
 
 /// Where a file really is, so that a link keeps pointing at it.

@@ -14,7 +14,8 @@ use crate::input::problem::Problems;
 use crate::input::source::Sources;
 use crate::report;
 use crate::report::export::Columns;
-use crate::report::render::{self, Gathered, RenderFault};
+use crate::report::gathered::Gathered;
+use crate::report::render::{self, RenderFault};
 use crate::report::template::{BadTemplate, Form, Templates};
 use crate::store::StoreError;
 use crate::store::atomic;
@@ -89,6 +90,7 @@ fn write_all(context: &Context, entry: RunEntry, with_csv: bool, written: &mut W
         None => Gathered::read(&record, &columns, None)?,
     };
     written.damage.clone_from(&gathered.damage);
+    let facts = render::facts(&record, &gathered)?;
     for form in Form::ALL {
         let path = match form {
             Form::Markdown => dir.report_markdown(),
@@ -96,7 +98,7 @@ fn write_all(context: &Context, entry: RunEntry, with_csv: bool, written: &mut W
         };
         let mut bad = None;
         let result = Templates::load(&context.workspace, form).map_err(Box::new).map(|templates| {
-            atomic::replace_with(&path, |to| match render::render(&record, &gathered, &templates, to) {
+            atomic::replace_with(&path, |to| match render::render(&record, &gathered, &facts, &templates, to) {
                 Ok(()) => Ok(()),
                 Err(RenderFault::Write(error)) => Err(StoreError::io("write", &path)(error)),
                 Err(RenderFault::Template(template)) => {

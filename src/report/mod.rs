@@ -8,6 +8,7 @@ pub mod context;
 pub mod export;
 pub mod failures;
 pub mod flow_steps;
+pub mod gathered;
 pub mod grid;
 pub mod helpers;
 pub mod machine;

@@ -130,8 +130,9 @@ fn put(rows: &mut Vec<u8>, row: &impl serde::Serialize) {
         rows.extend_from_slice(b"null");
     }
     if rows.get(start..).is_some_and(|row| row.contains(&b'<')) {
-        let row = rows.split_off(start);
-        rows.extend(row.into_iter().flat_map(|byte| if byte == b'<' { br"\u003c".to_vec() } else { vec![byte] }));
+        for byte in rows.split_off(start) {
+            if byte == b'<' { rows.extend_from_slice(br"\u003c") } else { rows.push(byte) }
+        }
     }
 }
 

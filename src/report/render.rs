@@ -2,135 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
 
 use handlebars::{Context, Handlebars, RenderError, RenderErrorReason};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::context::{Facts, rows_name};
-use super::export::{Columns, RowForm, Rows, Writer};
-use super::failures::Failures;
-use super::flow_steps::FlowSteps;
+use super::gathered::Gathered;
 use super::grid::Shmoo;
 use super::helpers::{Code, Each, StepsData, Stream, markdown};
-use super::machine;
-use super::page_data::{PageData, numbered};
 use super::row::{Row, effects_text};
 use super::template::{BadTemplate, Form, Templates};
 use super::template_check;
-use super::{Part, gather};
-
-use crate::domain::event::RunStatus;
 use crate::domain::problem::Problem;
-use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
 use crate::domain::shmoo;
 use crate::domain::summary::short_name;
 use crate::domain::time::span;
 use crate::domain::verdict::Effects;
-use crate::host::sysinfo::Sysinfo;
 use crate::input::problem::whole_file;
 use crate::store::StoreError;
-use crate::store::record::{Damage, Record};
-use crate::store::record_fold::Folded;
+use crate::store::record::Record;
 
 /// A report larger than this is a template that has lost its way, in bytes.
 const MOST: u64 = 1 << 30;
-
-/// All that a report is made of, read once.
-pub struct Gathered {
-    /// The run, without its executions.
-    pub state: RunState,
-    /// What of the record is not as it should be.
-    pub damage: Vec<Damage>,
-    /// The steps of the flow.
-    pub flow_steps: FlowSteps,
-    /// What did not pass.
-    pub failures: Failures,
-    /// The rows for the page's script.
-    pub page: Vec<u8>,
-    /// Executions and time of each sub-run.
-    pub sums: Sums,
-    /// The grid, where something is swept.
-    pub shmoo: Option<Shmoo>,
-    /// The machine.
-    pub sysinfo: Option<Sysinfo>,
-}
-
-/// Executions and their milliseconds, for each sub-run.
-#[derive(Debug, Default)]
-pub struct Sums(Vec<(u32, u64)>);
-
-/// What a report makes of some sub-runs.
-struct ReportPart<'c> {
-    rows: Option<Rows<'c>>,
-    flow_steps: FlowSteps,
-    failures: Failures,
-    page: PageData<'c>,
-    sums: Vec<(u32, u64)>,
-}
-
-impl Part for ReportPart<'_> {
-    fn sub_run(&mut self, state: &RunState, index: u32) {
-        if let Some(rows) = &mut self.rows {
-            rows.sub_run(state, index);
-        }
-        self.flow_steps.sub_run(state, index);
-        self.failures.sub_run(state, index);
-        self.page.sub_run(state, index);
-        let took = Row::all(state, index).filter_map(|row| row.finished()).map(|f| f.duration_ms).sum();
-        let count = Row::all(state, index).count();
-        self.sums.push((u32::try_from(count).unwrap_or(u32::MAX), took));
-    }
-}
-
-impl Gathered {
-    /// Reads a run, and writes a row an execution to `csv` on the way, where that is given; errors call it by its path.
-    pub fn read(record: &Record, columns: &Columns, csv: Option<(&Path, &mut dyn Write)>) -> Result<Self, StoreError> {
-        let dir = &record.entry.dir;
-        let titles = columns.titles();
-        let (steps, combinations) = (numbered(columns.steps()), numbered(columns.combinations()));
-        let with_rows = csv.is_some();
-        let mut csv = match csv {
-            Some((path, to)) => Some(Writer::new(&titles, RowForm::Csv, path, to)?),
-            None => None,
-        };
-        let mut flow_steps = FlowSteps::default();
-        let mut failures = Failures::default();
-        let mut page = PageData::new(columns, &steps, &combinations);
-        let mut sums = Sums::default();
-        let part = || ReportPart {
-            rows: with_rows.then(|| Rows::new(columns, &titles, RowForm::Csv)),
-            flow_steps: FlowSteps::default(),
-            failures: Failures::default(),
-            page: PageData::new(columns, &steps, &combinations),
-            sums: vec![],
-        };
-        let Folded { state, mut damage } = gather(record, part, |part| {
-            flow_steps.join(part.flow_steps);
-            failures.join(part.failures, dir);
-            page.join(&part.page);
-            sums.0.extend(part.sums);
-            match (&mut csv, part.rows) {
-                (Some(csv), Some(rows)) => csv.join(&rows),
-                _ => Ok(()),
-            }
-        })?;
-        csv.map_or(Ok(()), Writer::finish)?;
-        let sysinfo = match machine::sysinfo(dir) {
-            Ok(sysinfo) => Some(sysinfo),
-            // A plan that was never started has none.
-            Err(error) if error.is_absent() && state.status == RunStatus::Planned => None,
-            Err(error) => {
-                damage.push(Damage::of(dir, &error));
-                None
-            }
-        };
-        let shmoo = if record.stands_in { None } else { Shmoo::of(&state) };
-        Ok(Self { page: page.json(), state, damage, flow_steps, failures, sums, shmoo, sysinfo })
-    }
-}
 
 /// Why there is no report.
 #[derive(Debug)]
@@ -141,10 +36,28 @@ pub enum RenderFault {
     Write(io::Error),
 }
 
+/// What every template of a run knows besides its rows, made once for all forms.
+pub fn facts(record: &Record, gathered: &Gathered) -> Result<Context, StoreError> {
+    let path = record.entry.dir.summary();
+    let mut facts =
+        serde_json::to_value(Facts::new(record, gathered)).map_err(|error| StoreError::encode(&path, error))?;
+    // The host's own words, of which everything else here has been made fit to be shown already.
+    if let Some(Value::Object(host)) = facts.get_mut("host") {
+        for value in host.values_mut() {
+            if let Value::String(text) = value {
+                *text = sanitize::escaped(text).into_owned();
+            }
+        }
+    }
+    let encode = |error: RenderError| StoreError::Encode { path, message: error.to_string() };
+    Context::wraps(facts).map_err(encode)
+}
+
 /// Renders a form into `to`.
 pub fn render(
     record: &Record,
     gathered: &Gathered,
+    facts: &Context,
     templates: &Templates,
     to: &mut dyn Write,
 ) -> Result<(), RenderFault> {
@@ -160,9 +73,8 @@ pub fn render(
     engine.register_helper("each", Box::new(Each::new(&streams)));
     engine.register_helper("steps_data", Box::new(StepsData(&gathered.page)));
     engine.register_helper("code", Box::new(Code));
-    let facts = Context::wraps(Facts::new(record, gathered)).map_err(|error| of_engine(&error, templates))?;
     let mut to = Bounded { to, left: MOST, failed: None };
-    let rendered = engine.render_with_context_to_write(templates.form.template(), &facts, &mut to);
+    let rendered = engine.render_with_context_to_write(templates.form.template(), facts, &mut to);
     match (rendered, to.failed) {
         (_, Some(error)) => Err(RenderFault::Write(error)),
         (Ok(()), None) => Ok(()),
@@ -280,7 +192,7 @@ impl Stream for SubRuns<'_> {
         for (index, sub_run) in (0..count).zip(&state.sub_runs) {
             let cell = shmoo::outcome(state, index).cell;
             let point = state.plan.experiment.point(index).unwrap_or_default();
-            let (executions, took) = self.gathered.sums.0.get(index as usize).copied().unwrap_or_default();
+            let sum = self.gathered.sums.get(index as usize).copied().unwrap_or_default();
             let row = ShownSubRun {
                 id: state.header.sub_run_id(count, index),
                 index,
@@ -292,8 +204,8 @@ impl Stream for SubRuns<'_> {
                 glyph: cell.glyph(),
                 effects_text: effects_text(&sub_run.effects),
                 effects: sub_run.effects.clone(),
-                executions,
-                took: span(took),
+                executions: sum.executions,
+                took: span(sum.took_ms),
                 reason: sanitize::escaped(sub_run.reason.as_deref().unwrap_or_default()).into_owned(),
             };
             if !each(value(&row)?)? {

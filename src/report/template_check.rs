@@ -10,11 +10,10 @@ use crate::input::problem::{Problems, near, quote};
 use crate::input::source::Source;
 
 /// Helpers that a template may use.
-pub const HELPERS: [&str; 20] = [
+pub const HELPERS: [&str; 18] = [
     "and",
     "code",
     "each",
-    "else",
     "eq",
     "gt",
     "gte",
@@ -28,7 +27,6 @@ pub const HELPERS: [&str; 20] = [
     "or",
     "raw",
     "steps_data",
-    "this",
     "unless",
     "with",
 ];
@@ -135,10 +133,9 @@ fn unknown(name: &str) -> String {
 }
 
 fn known(name: &str) -> String {
-    let helpers = || HELPERS.into_iter().filter(|name| !["else", "this"].contains(name));
-    match near(name, helpers()) {
+    match near(name, HELPERS) {
         Some(close) => format!("did you mean {}?", quote(close)),
-        None => format!("helpers: {}", helpers().collect::<Vec<_>>().join(", ")),
+        None => format!("helpers: {}", HELPERS.join(", ")),
     }
 }
 

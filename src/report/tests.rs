@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::export::{Columns, RowForm, Rows, Writer};
 use super::gather;
-use super::render::{self, Gathered, RenderFault};
+use super::gathered::Gathered;
+use super::render::{self, RenderFault};
 use super::template::{Form, Templates};
 use crate::domain::adapter::{MetricSource, MetricSpec};
 use crate::domain::event::{Evidence, Metric, RunEvent};
@@ -30,7 +31,9 @@ fn hostile_plan() -> Arc<Plan> {
     let unit = Some("1/s".to_owned());
     let metric = MetricSpec { name: name("rate"), unit, source, min: None, max: None, required: false };
     world.adapter("cpu_smoke").judgement.metrics.push(metric);
-    frozen(&world)
+    let mut plan = frozen(&world);
+    Arc::make_mut(&mut plan).host.hostname = Some("bench\u{1b}[2J\u{202e}<b>".to_owned());
+    plan
 }
 
 fn verdicts() -> Vec<Vec<Verdict>> {
@@ -84,8 +87,9 @@ pub(super) fn rendered(run: &TestRun, workspace: &Path, form: Form) -> Result<St
     let (record, gathered) = gathered(run);
     let shown = |bad: super::template::BadTemplate| problems::render(&bad.problems, &bad.sources, false);
     let templates = Templates::load(workspace, form).map_err(shown)?;
+    let facts = render::facts(&record, &gathered).unwrap();
     let mut out = vec![];
-    match render::render(&record, &gathered, &templates, &mut out) {
+    match render::render(&record, &gathered, &facts, &templates, &mut out) {
         Ok(()) => Ok(String::from_utf8(out).unwrap()),
         Err(RenderFault::Template(bad)) => Err(shown(*bad)),
         Err(RenderFault::Write(error)) => Err(error.to_string()),
@@ -184,7 +188,7 @@ fn markdown() {
     |---|---|
     | unit | SN&lt;b&gt;1&lt;/b&gt;\\u{202e} |
     | run | rr-20250101T010101Z-abc123 |
-    | host | not known |
+    | host | bench\\u{1b}\[2J\\u{202e}&lt;b&gt; |
     | started | 1970-01-01T00:00:01.000Z |
     | ended | 1970-01-01T00:00:33.000Z |
     | took | 32.0s |
@@ -294,7 +298,7 @@ fn markdown() {
 
     | Fact | Value |
     |---|---|
-    | host | not available |
+    | host | bench\\u{1b}\[2J\\u{202e}&lt;b&gt; |
     | CPU | not available |
     | cores | not available |
     | logical CPUs | not available |
@@ -361,7 +365,7 @@ fn the_page_about_templates_is_current() {
         .collect();
     let run = hostile_run();
     let (record, gathered) = gathered(&run);
-    let facts = serde_json::to_value(super::context::Facts::new(&record, &gathered)).unwrap();
+    let facts = render::facts(&record, &gathered).unwrap().data().clone();
     let top: BTreeSet<&String> = facts.as_object().unwrap().keys().collect();
     let named: BTreeSet<&String> = rows.iter().flat_map(|(names, _)| names).collect();
     assert_eq!(named, top);

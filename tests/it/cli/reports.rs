@@ -200,6 +200,11 @@ fn exports_go_where_they_are_sent() {
     told(&bench, "export --run latest --format json --out link.csv");
     assert!(fs::symlink_metadata(bench.path("link.csv")).unwrap().is_symlink());
     assert!(fs::read_to_string(bench.path("mine.csv")).unwrap().starts_with('['));
+    // What somebody put into its place in the run's directory is replaced, and what it points at is not written.
+    std::os::unix::fs::symlink("/dev/full", run_dir(&bench).join("export.tmp")).unwrap();
+    fs::rename(run_dir(&bench).join("export.tmp"), run_dir(&bench).join("export.csv")).unwrap();
+    assert_eq!(told(&bench, "export --run latest --format csv").code, 0);
+    assert!(fs::symlink_metadata(run_dir(&bench).join("export.csv")).unwrap().is_file());
     // A device stays one.
     told(&bench, "export --run latest --format csv --out /dev/null");
     assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
