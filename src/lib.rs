@@ -12,6 +12,7 @@
 //! | 2 | [`engine`] | executes a plan: one process tree per step, limits, the cancel ladder |
 //! | 2 | [`report`] | a stored run to Markdown, HTML, CSV and JSON rows |
 //! | 3 | [`commands`] | what Road Runner can do, one file per use case, with no terminal in it |
+//! | 4 | [`tui`] | the full-screen application over the same events |
 //! | 4 | [`headless`] | lines for people and scripts over the events of a run |
 //! | 5 | [`cli`] | arguments, one call into `commands`, exit codes |
 
@@ -26,3 +27,4 @@ pub mod report;
 #[cfg(test)]
 mod schemas;
 pub mod store;
+pub mod tui;

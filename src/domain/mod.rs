@@ -3,6 +3,7 @@
 pub mod adapter;
 pub mod admission;
 pub mod bounds;
+pub mod colour;
 pub mod event;
 pub mod flow;
 pub mod headroom;
@@ -29,6 +30,7 @@ pub mod summary;
 pub mod sweep;
 pub mod table;
 pub mod tally;
+pub mod theme;
 pub mod time;
 pub mod units;
 pub mod verdict;
