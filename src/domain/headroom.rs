@@ -29,6 +29,18 @@ impl RailUse {
         (self.planned.min.saturating_sub(self.allowed.min), self.allowed.max.saturating_sub(self.planned.max))
     }
 
+    /// The allowed range in so many equal parts, the lowest first: whether each has a planned value in it.
+    pub fn used(&self, parts: u64) -> impl Iterator<Item = bool> {
+        let width = self.allowed.max.saturating_sub(self.allowed.min);
+        let part = |value: u64| {
+            let offset = u128::from(value.saturating_sub(self.allowed.min)) * u128::from(parts);
+            let part = offset.checked_div(u128::from(width)).unwrap_or(0);
+            u64::try_from(part).unwrap_or(parts).min(parts.saturating_sub(1))
+        };
+        let used = part(self.planned.min)..=part(self.planned.max);
+        (0..parts).map(move |at| used.contains(&at))
+    }
+
     /// Whether a planned value sits on a bound.
     pub const fn is_at_limit(&self) -> bool {
         let (below, above) = self.headroom();

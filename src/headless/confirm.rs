@@ -113,14 +113,7 @@ fn rail(out: &mut String, rail: &RailUse, proposal: &Proposal) {
 
 /// `[...####..]`: what part of the allowed range is planned.
 fn bar(rail: &RailUse) -> String {
-    const CELLS: u64 = 10;
-    let width = rail.allowed.max.saturating_sub(rail.allowed.min);
-    let cell = |value: u64| {
-        let offset = u128::from(value.saturating_sub(rail.allowed.min)) * u128::from(CELLS);
-        u64::try_from(offset.checked_div(u128::from(width)).unwrap_or(0)).unwrap_or(CELLS).min(CELLS - 1)
-    };
-    let (first, last) = (cell(rail.planned.min), cell(rail.planned.max));
-    let cells: String = (0..CELLS).map(|at| if (first..=last).contains(&at) { '#' } else { '.' }).collect();
+    let cells: String = rail.used(10).map(|used| if used { '#' } else { '.' }).collect();
     format!("[{cells}]")
 }
 
