@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod margins;
 pub mod plan;
 pub mod policy;
+pub mod preview;
 pub mod proposal;
 pub mod record;
 pub mod report;
@@ -19,3 +20,6 @@ pub mod run;
 pub mod runs;
 pub mod stored;
 pub mod violations;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -84,8 +84,34 @@ pub fn check_unit(unit: Option<&str>) -> Result<(), Failure> {
     }
 }
 
+/// Why there is no admitted plan, and how far it came.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// What is wrong.
+    pub failure: Failure,
+    /// The plan, where the input is sound and only the bounds refuse it.
+    pub plan: Option<Arc<Plan>>,
+    /// What else is odd, where the failure does not say it.
+    pub warnings: Problems,
+    /// The texts that the warnings are in.
+    pub sources: Sources,
+}
+
+impl From<Failure> for Box<Refused> {
+    fn from(failure: Failure) -> Self {
+        let (warnings, sources) = (Problems::default(), Sources::default());
+        Self::new(Refused { failure, plan: None, warnings, sources })
+    }
+}
+
 /// Makes an admitted plan of what was asked.
 pub fn prepare(context: &Context, asked: &Asked) -> Result<Prepared, Failure> {
+    judge(context, asked, None).map_err(|refused| refused.failure)
+}
+
+/// As [`prepare`], for this `host` where its facts are known, and with the plan that was refused. Whoever only shows a plan
+/// and whoever starts it go this one way.
+pub(super) fn judge(context: &Context, asked: &Asked, host: Option<&HostFacts>) -> Result<Prepared, Box<Refused>> {
     check_unit(asked.unit.as_deref())?;
     let catalogue = Catalogue::read(&context.workspace);
     let mut sources = catalogue.sources();
@@ -102,13 +128,13 @@ pub fn prepare(context: &Context, asked: &Asked) -> Result<Prepared, Failure> {
     catalogue.profiles.iter().for_each(|entry| problems.extend(entry.problems.clone()));
     let (Some(flow), Some(margin)) = (&flow_entry.value, &margin_entry.value) else {
         add_broken_manifests(&catalogue, &mut problems);
-        return Err(Failure::input(problems, sources));
+        return Err(Failure::input(problems, sources).into());
     };
     problems.extend(check::together(flow, margin, &catalogue.adapters));
     if problems.has_errors() {
-        return Err(Failure::input(problems, sources));
+        return Err(Failure::input(problems, sources).into());
     }
-    let host = collect::host_facts(&context.roots);
+    let host = host.cloned().unwrap_or_else(|| collect::host_facts(&context.roots));
     let (in_force, candidates) = bounds_in_force(&catalogue, &host, &sources)?;
     let resolved =
         resolve(context, flow, &catalogue.adapters.adapters).map_err(|p| Failure::input(p, sources.clone()))?;
@@ -125,23 +151,24 @@ pub fn prepare(context: &Context, asked: &Asked) -> Result<Prepared, Failure> {
         unit: asked.unit.as_deref(),
     };
     let written = Written { flow, margin, bounds: &in_force };
-    let refuse = |violations: &[admission::Violation], sources: Sources| {
-        let problems = gathered(violations.iter().map(|v| written.problem(v)));
-        Failure::safety("the plan leaves the bounds; nothing was started").with(problems, sources)
+    let refuse = |violations: &[admission::Violation], plan: Option<Arc<Plan>>| {
+        let broken = gathered(violations.iter().map(|v| written.problem(v)));
+        let failure = Failure::safety("the plan leaves the bounds; nothing was started").with(broken, sources.clone());
+        Box::new(Refused { failure, plan, warnings: problems.clone(), sources: sources.clone() })
     };
     let experiment = match planner::plan(&ingredients) {
         Ok(experiment) => experiment,
         Err(PlanError::Problems(list)) => {
-            return Err(Failure::input(gathered(list), sources));
+            return Err(Failure::input(gathered(list), sources).into());
         }
-        Err(PlanError::TooMany(violation)) => return Err(refuse(&[*violation], sources)),
+        Err(PlanError::TooMany(violation)) => return Err(refuse(&[*violation], None)),
     };
     let plan = Plan::freeze(experiment, asked.unit.clone(), host, resolved.found)
         .map_err(|error| Failure::rig(format!("failed to encode the plan: {error}")))?;
     let plan = Arc::new(plan);
     let admitted = match admission::admit(Arc::clone(&plan), &in_force.bounds) {
         Ok(admitted) => admitted,
-        Err(violations) => return Err(refuse(&violations, sources)),
+        Err(violations) => return Err(refuse(&violations, Some(plan))),
     };
     let proposal = Proposal::new(&plan, in_force.bounds, &candidates, vec![]);
     let inputs = documents.into_iter().map(|d| (d.path, PathBuf::from(d.shown))).collect();

@@ -1,8 +1,11 @@
 //! The one gate: nothing reaches the engine but an [`Admitted`] plan, and the same rules judge each step again before
 //! its spawn. A missing bound refuses.
 
+mod outside;
 #[cfg(test)]
 mod tests;
+
+pub use outside::outside;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,7 +14,9 @@ use std::sync::Arc;
 use crate::domain::margin::{FieldKey, RailField};
 use crate::domain::name::Name;
 use crate::domain::param::{Binding, ParamValue};
-use crate::domain::plan::{Argument, BoundArgument, Experiment, Plan, PlannedStep, StepTemplate, is_everywhere};
+use crate::domain::plan::{
+    Argument, BoundArgument, Experiment, Plan, PlannedStep, StepTemplate, SubRun, is_everywhere,
+};
 use crate::domain::policy::{Bounds, ParamKey};
 use crate::domain::units::Millis;
 
@@ -205,11 +210,16 @@ fn default_in_use(argument: &Argument, step: &StepTemplate, plan: &Plan) -> Opti
     (!always_bound).then(|| BTreeMap::from([(bound.param.clone(), default)]))
 }
 
-/// Where a policy bounds a parameter that takes its value from the point, the seed or the unit, every value that it
-/// will have. One violation a step and parameter is enough.
-fn bound_params(plan: &Plan, bounds: &Bounds, violations: &mut Vec<Violation>) {
-    let experiment = &plan.experiment;
-    let mut pending: Vec<(&StepTemplate, &BoundArgument, std::ops::Range<u32>)> = vec![];
+/// A bound argument whose parameter a policy limits, with the executions in which it must be looked at.
+struct LimitedArgument<'p> {
+    step: &'p StepTemplate,
+    bound: &'p BoundArgument,
+    executions: std::ops::Range<u32>,
+}
+
+/// Every argument that takes its value from the point, the seed or the unit where a policy bounds the parameter.
+fn limited_arguments<'p>(experiment: &'p Experiment, bounds: &Bounds) -> Vec<LimitedArgument<'p>> {
+    let mut limited = vec![];
     let mut first = 0_u32;
     for step in &experiment.steps {
         for (position, combination) in step.combinations.iter().enumerate() {
@@ -217,37 +227,59 @@ fn bound_params(plan: &Plan, bounds: &Bounds, violations: &mut Vec<Violation>) {
             first = executions.end;
             for argument in &combination.argv {
                 let Argument::Bound(bound) = argument else { continue };
-                let limited = keys(&step.adapter, &bound.param).iter().any(|key| bounds.params.contains_key(key));
+                let is_limited = keys(&step.adapter, &bound.param).iter().any(|key| bounds.params.contains_key(key));
                 // Only seeds differ from one combination and repetition to the next.
-                match bound.from {
-                    Binding::Seed if limited => pending.push((step, bound, executions.clone())),
-                    _ if limited && position == 0 => {
-                        pending.push((step, bound, executions.start..executions.start.saturating_add(1)));
-                    }
-                    _ => {}
+                let executions = match bound.from {
+                    Binding::Seed => executions.clone(),
+                    _ if position == 0 => executions.start..executions.start.saturating_add(1),
+                    _ => continue,
+                };
+                if is_limited {
+                    limited.push(LimitedArgument { step, bound, executions });
                 }
             }
         }
+    }
+    limited
+}
+
+impl LimitedArgument<'_> {
+    /// Adds the first violation that it has in a sub-run; whether there is one.
+    fn judge(&self, plan: &Plan, sub_run: &SubRun, bounds: &Bounds, violations: &mut Vec<Violation>) -> bool {
+        let Self { step, bound, executions } = self;
+        let planned =
+            executions.clone().filter_map(|index| plan.experiment.step(sub_run, index, plan.unit_text())?.ok());
+        for value in planned.filter_map(|mut planned| planned.params.remove(&bound.param)) {
+            let before = violations.len();
+            let values = BTreeMap::from([(bound.param.clone(), value)]);
+            params(&step.name, &step.adapter, &values, &BTreeSet::from([&bound.param]), bounds, violations);
+            if violations.len() > before {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Where a policy bounds a parameter that takes its value from the point, the seed or the unit, every value that it
+/// will have. One violation a step and parameter is enough.
+fn bound_params(plan: &Plan, bounds: &Bounds, violations: &mut Vec<Violation>) {
+    let experiment = &plan.experiment;
+    let mut pending = limited_arguments(experiment, bounds);
+    if pending.is_empty() {
+        return;
     }
     for sub_run in (0..experiment.sub_runs()).map_while(|index| experiment.sub_run(index)) {
         if pending.is_empty() {
             return;
         }
         let mut found: Vec<(&Name, &Name)> = vec![];
-        for (step, bound, executions) in &pending {
-            let planned =
-                executions.clone().filter_map(|index| experiment.step(&sub_run, index, plan.unit_text())?.ok());
-            for value in planned.filter_map(|mut planned| planned.params.remove(&bound.param)) {
-                let before = violations.len();
-                let values = BTreeMap::from([(bound.param.clone(), value)]);
-                params(&step.name, &step.adapter, &values, &BTreeSet::from([&bound.param]), bounds, violations);
-                if violations.len() > before {
-                    found.push((&step.name, &bound.param));
-                    break;
-                }
+        for limited in &pending {
+            if limited.judge(plan, &sub_run, bounds, violations) {
+                found.push((&limited.step.name, &limited.bound.param));
             }
         }
-        pending.retain(|(step, bound, _)| !found.contains(&(&step.name, &bound.param)));
+        pending.retain(|limited| !found.contains(&(&limited.step.name, &limited.bound.param)));
     }
 }
 
@@ -330,9 +362,7 @@ fn field_value(key: &FieldKey, value: u64, jitter: u64, points: u64, bounds: &Bo
         }
         return;
     };
-    let holds = value.checked_sub(jitter).is_some_and(|low| bound.is.contains(low))
-        && value.checked_add(jitter).is_some_and(|high| bound.is.contains(high));
-    if !holds {
+    if !bound.is.contains_either_way(value, jitter) {
         let (min, max) = (bound.is.min, bound.is.max);
         violations.push(Violation::Rail { field: key.clone(), value, jitter, min, max, points });
     }

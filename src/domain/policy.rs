@@ -99,6 +99,14 @@ impl<T: Ord + Copy> Interval<T> {
     }
 }
 
+impl Interval<u64> {
+    /// Whether `value` lies within whatever an offset of at most `jitter` makes of it, either way.
+    pub fn contains_either_way(&self, value: u64, jitter: u64) -> bool {
+        value.checked_sub(jitter).is_some_and(|low| self.contains(low))
+            && value.checked_add(jitter).is_some_and(|high| self.contains(high))
+    }
+}
+
 /// Which parameter a bound is for: `size_mb` of any adapter, or `cpu_smoke.iterations` of one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
