@@ -3,6 +3,7 @@
 pub mod adapters;
 pub mod clean;
 pub mod context;
+pub mod estimate;
 pub mod executables;
 pub mod export;
 pub mod failure;

@@ -19,6 +19,7 @@ pub mod planner;
 pub mod point;
 pub mod policy;
 pub mod problem;
+pub mod progress;
 pub mod retention;
 pub mod run_state;
 pub mod sanitize;

@@ -55,6 +55,18 @@ pub fn span(millis: u64) -> String {
     }
 }
 
+/// A length of time as a clock shows it, whole seconds: `00:12:41`.
+pub fn clock(millis: u64) -> String {
+    let seconds = millis / 1000;
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// A length of time in hours and minutes, begun minutes counted: `00:43`. For what can only be estimated.
+pub fn hours_and_minutes(millis: u64) -> String {
+    let minutes = millis.div_ceil(60_000);
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
 /// Reads exactly `2025-01-01T01:01:01.007Z`.
 fn own_form(text: &[u8]) -> Option<DateTime<Utc>> {
     const MARKS: [(usize, u8); 7] = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
@@ -110,6 +122,19 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clocks() {
+        let check = |millis: u64, expected: &str, minutes: &str| {
+            assert_eq!((clock(millis).as_str(), hours_and_minutes(millis).as_str()), (expected, minutes), "{millis}");
+        };
+        check(0, "00:00:00", "00:00");
+        check(50, "00:00:00", "00:01");
+        check(60_000, "00:01:00", "00:01");
+        check(754_000, "00:12:34", "00:13");
+        check(3_725_000, "01:02:05", "01:03");
+        check(u64::MAX, "5124095576030:25:51", "5124095576030:26");
+    }
 
     #[test]
     fn written_in_utc_with_milliseconds() {

@@ -9,8 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::commands::proposal::{Answer, Proposal};
 use crate::domain::headroom::RailUse;
 use crate::domain::host::HostFacts;
-use crate::domain::sanitize;
-use crate::headless::progress;
+use crate::domain::{sanitize, time};
 
 /// Columns of a line at most.
 const WIDTH: usize = 80;
@@ -44,7 +43,7 @@ pub fn text(proposal: &Proposal) -> String {
         let rules = if rules.is_empty() { "matches every host".to_owned() } else { rules.join(", ") };
         say("", &format!("{name}, priority {priority}: {rules}"));
     }
-    let (sub_runs, longest) = (experiment.sub_runs(), progress::clock(proposal.longest.0));
+    let (sub_runs, longest) = (experiment.sub_runs(), time::clock(proposal.longest.0));
     say(
         "counts",
         &format!(

@@ -8,10 +8,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::domain::event::{Recorded, RunEvent, StepFinished};
+use crate::domain::progress::Remaining;
 use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
 use crate::domain::summary::short_name;
-use crate::domain::time::{Timestamp, span};
+use crate::domain::time::{Timestamp, clock, span};
 use crate::domain::verdict::Verdict;
 
 /// How much is said.
@@ -179,7 +180,7 @@ impl<W: Write> Progress<W> {
 /// `[#####.....] 12/36  X3 !1  00:12:41 ~00:31:00 left`, at most `width` columns.
 fn bar_text(state: &RunState, now: Timestamp, width: usize) -> String {
     let (done, all) = (state.finished_sub_runs(), state.sub_runs.len());
-    let elapsed = state.started_at.map_or(0, |start| now.since(start));
+    let remaining = Remaining::of(state, now);
     let mut tail = format!(" {done}/{all}");
     for verdict in Verdict::ALL {
         let count = state.sub_runs.iter().filter(|s| s.verdict == Some(verdict)).count();
@@ -187,30 +188,14 @@ fn bar_text(state: &RunState, now: Timestamp, width: usize) -> String {
             let _ = write!(tail, " {}{count}", verdict.glyph());
         }
     }
-    let _ = write!(tail, " {}", clock(elapsed));
-    if let Some(left) = time_left(state, elapsed) {
+    let _ = write!(tail, " {}", clock(remaining.elapsed_ms));
+    if let Some(left) = remaining.left_ms {
         let _ = write!(tail, " ~{} left", clock(left));
     }
     let cells = width.saturating_sub(tail.len() + 3).min(40);
     let filled = (cells * done).checked_div(all).unwrap_or(0);
     let text = format!("[{}{}]{tail}", "#".repeat(filled), ".".repeat(cells - filled));
     text.chars().take(width.saturating_sub(1)).collect()
-}
-
-/// From the executions so far, were the rest to take as long; `None` before anything has ended.
-fn time_left(state: &RunState, elapsed_ms: u64) -> Option<u64> {
-    let per_sub_run = u64::from(state.plan.experiment.executions());
-    let in_flight = state.current.and_then(|c| state.sub_runs.get(c as usize)).filter(|s| s.verdict.is_none());
-    let ended = in_flight.map_or(0, |s| s.executions.iter().filter(|e| e.finished.is_some()).count() as u64);
-    let done = state.finished_sub_runs() as u64 * per_sub_run + ended;
-    let all = state.sub_runs.len() as u64 * per_sub_run;
-    (done > 0).then(|| elapsed_ms.saturating_mul(all.saturating_sub(done)) / done)
-}
-
-/// `00:12:41`.
-pub fn clock(millis: u64) -> String {
-    let seconds = millis / 1000;
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// What a run came to, as lines for stdout.
@@ -246,17 +231,4 @@ pub fn result(state: &RunState, record: &std::path::Path) -> String {
     }
     let _ = writeln!(out, "record    {}", sanitize::escaped(&record.display().to_string()));
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clocks() {
-        let check = |millis: u64, expected: &str| assert_eq!(clock(millis), expected, "{millis}");
-        check(50, "00:00:00");
-        check(754_000, "00:12:34");
-        check(3_725_000, "01:02:05");
-    }
 }
