@@ -51,6 +51,15 @@ pub struct Global {
     /// When to use colours
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
     pub color: ColorWhen,
+    /// The theme of the full-screen application, one of `themes list`
+    #[arg(long, global = true, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Draw with ASCII only
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Nothing moves by itself
+    #[arg(long, global = true)]
+    pub no_motion: bool,
     /// Say only the results
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -203,6 +212,9 @@ Example:
     /// Safety policy and hardware profiles
     #[command(subcommand)]
     Policy(Policy),
+    /// Themes of the full-screen application
+    #[command(subcommand)]
+    Themes(Themes),
     /// Delete runs of the past, by age
     #[command(after_help = help::CLEAN)]
     Clean(Clean),
@@ -314,6 +326,14 @@ pub enum Policy {
     /// Every profile with each rule's result on this host, and each bound in force with its file and line
     #[command(after_help = help::EXPLAIN)]
     Explain,
+}
+
+/// Looks.
+#[derive(Debug, Subcommand)]
+pub enum Themes {
+    /// List themes with their ground and whose they are
+    #[command(after_help = help::THEMES_LIST)]
+    List,
 }
 
 /// What is run, and where the margins are.
@@ -477,7 +497,9 @@ mod tests {
         check("road_runner clean --older-than -1", "unexpected argument '-1'");
         check("road_runner clean --older-than 1.5", "invalid value '1.5'");
         check("road_runner completions tcsh", "invalid value 'tcsh'");
-        check("road_runner list-flows --theme x", "unexpected argument '--theme'");
+        check("road_runner --theme x --ascii --no-motion", "None");
+        check("road_runner list-flows --themes x", "unexpected argument '--themes'");
+        check("road_runner themes list", "Themes(List)");
         check(&format!("road_runner plan --flow f --margin m --unit {}", "x".repeat(129)), "invalid value");
         check("road_runner plan --flow f --margin m --unit a\tb", "invalid value");
         check("road_runner plan --flow f --margin m --unit=", "invalid value ''");

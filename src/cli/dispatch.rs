@@ -1,13 +1,13 @@
 //! From what was typed to one call into `commands`, and its answer to the two streams.
 
-use crate::cli::args::{Adapters, Arguments, Command, Margins, Policy};
+use crate::cli::args::{Adapters, Arguments, Command, Margins, Policy, Themes};
 use crate::cli::console::Console;
 use crate::cli::{history, maintenance, manual, reports, start, surroundings};
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::inspect::Listing;
 use crate::commands::rerun::Selection;
-use crate::commands::{adapters, inspect, margins, policy};
+use crate::commands::{adapters, inspect, margins, policy, themes};
 use crate::domain::verdict::exit;
 use crate::headless::progress::Verbosity;
 use crate::headless::{explain, lists};
@@ -40,6 +40,7 @@ pub fn run(arguments: Arguments, console: &mut Console) -> Result<u8, Failure> {
         Command::Adapters(Adapters::Check { name }) => check(&context, name.as_deref(), console),
         Command::Policy(Policy::List) => Ok(listing(&policy::list(&context), console, lists::policies)),
         Command::Policy(Policy::Explain) => explain(&context, console),
+        Command::Themes(Themes::List) => Ok(listing(&themes::list(&context), console, lists::themes)),
         Command::Clean(asked) => maintenance::clean(&context, asked, console),
         Command::Init { .. } | Command::Completions { .. } | Command::Man => Ok(exit::PASS),
     }

@@ -30,6 +30,7 @@ Examples:
 Environment:
   ROAD_RUNNER_WORKSPACE   the workspace, where --workspace is not given
   ROAD_RUNNER_RUNS        the runs folder, where --runs-dir is not given
+  XDG_CONFIG_HOME         where your themes and keys are, in road_runner/ [default: ~/.config]
   NO_COLOR                no colours, unless --color always
   ROAD_RUNNER_HOST_LOCK   the lock that keeps two runs on one host apart
   ROAD_RUNNER_SYSFS, ROAD_RUNNER_PROCFS   folders in place of /sys and /proc, for tests";
@@ -169,6 +170,17 @@ Example:
   road_runner policy list
 
 Exit codes: 0 all can be read, 2 a document has errors (shown on stderr; the others are listed)";
+
+/// Of `themes-list`.
+pub const THEMES_LIST: &str = "\
+Themes of the full-screen application: those compiled in, those in ui-themes/ of the workspace, and your own in \
+$XDG_CONFIG_HOME/road_runner/ui-themes (else ~/.config); each replaces those before that have its name.
+
+Examples:
+  road_runner themes list
+  road_runner --theme light
+
+Exit codes: 0 all can be used, 2 a theme has errors (shown on stderr; the others are listed)";
 
 /// Of `explain`.
 pub const EXPLAIN: &str = "\

@@ -24,6 +24,7 @@ pub fn context(global: &Global) -> Result<Context, Failure> {
             procfs: path("ROAD_RUNNER_PROCFS").unwrap_or(real.procfs),
             etc: real.etc,
         },
+        config_home: path("XDG_CONFIG_HOME"),
         path: text("PATH").unwrap_or_default(),
         home: text("HOME"),
         current,

@@ -19,6 +19,8 @@ pub struct Given {
     pub path: String,
     /// `HOME`, as it is.
     pub home: Option<String>,
+    /// `XDG_CONFIG_HOME`, as it is.
+    pub config_home: Option<PathBuf>,
     /// `ROAD_RUNNER_HOST_LOCK`: instead of the host's own places.
     pub host_lock: Option<PathBuf>,
     /// Where sysfs and procfs are.
@@ -38,6 +40,8 @@ pub struct Context {
     pub path: String,
     /// `HOME` for children.
     pub home: String,
+    /// The user's own settings: `$XDG_CONFIG_HOME/road_runner`, else `$HOME/.config/road_runner`; need not be there.
+    pub config: Option<PathBuf>,
     /// Where the lock of this host may be; the first folder that can be written counts.
     pub host_locks: Vec<PathBuf>,
     /// Where sysfs and procfs are.
@@ -75,6 +79,7 @@ impl Context {
         Ok(Self {
             runs,
             path: absolute.collect::<Vec<_>>().join(":"),
+            config: config(given.config_home, given.home.as_deref()),
             home: given.home.filter(|home| home.starts_with('/')).unwrap_or_else(|| "/".to_owned()),
             host_locks: given.host_lock.map_or_else(|| HOST_LOCKS.map(PathBuf::from).to_vec(), |lock| vec![lock]),
             current: given.current,
@@ -91,6 +96,29 @@ impl Context {
     }
 }
 
+/// The XDG base directory specification has paths that are not absolute ignored.
+fn config(config_home: Option<PathBuf>, home: Option<&str>) -> Option<PathBuf> {
+    let home = home.map(|home| Path::new(home).join(".config")).filter(|home| home.is_absolute());
+    config_home.filter(|path| path.is_absolute()).or(home).map(|folder| folder.join("road_runner"))
+}
+
 fn is_workspace(folder: &Path) -> bool {
     folder.join("flows").is_dir() && folder.join("adapters").is_dir()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_own_settings() {
+        let check = |xdg: Option<&str>, home: Option<&str>, expected: Option<&str>| {
+            assert_eq!(config(xdg.map(PathBuf::from), home), expected.map(PathBuf::from), "{xdg:?} {home:?}");
+        };
+        check(Some("/x"), Some("/h"), Some("/x/road_runner"));
+        check(None, Some("/h"), Some("/h/.config/road_runner"));
+        check(Some("x"), Some("/h"), Some("/h/.config/road_runner"));
+        check(Some("x"), Some("h"), None);
+        check(None, None, None);
+    }
 }

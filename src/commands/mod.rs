@@ -20,6 +20,7 @@ pub mod rerun;
 pub mod run;
 pub mod runs;
 pub mod stored;
+pub mod themes;
 pub mod violations;
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ impl Colour {
     }
 
     /// The nearest colour that a terminal of this depth has.
+    #[must_use]
     pub fn at(self, depth: Depth) -> Self {
         match (self, depth) {
             (_, Depth::None) => Self::Default,

@@ -16,8 +16,73 @@ pub enum Colour {
     Rgb(u8, u8, u8),
 }
 
+/// Why a text is no colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAColour {
+    /// `#` with something else behind it.
+    #[error("behind `#` stand six digits, 0-9 and a-f, as in `\"#e06c75\"`")]
+    Digits,
+    /// `@` with something else behind it.
+    #[error("behind `@` stands a number from 0 to 255, as in `\"@208\"`")]
+    Number,
+    /// A word that is no colour's.
+    #[error("a colour is `\"#rrggbb\"`, `\"@0\"` to `\"@255\"`, `default`, or one of the sixteen by name")]
+    Word,
+}
+
+impl Colour {
+    /// The names of the sixteen, in their order.
+    pub const NAMES: [&'static str; 16] = [
+        "black",
+        "red",
+        "green",
+        "yellow",
+        "blue",
+        "magenta",
+        "cyan",
+        "white",
+        "bright-black",
+        "bright-red",
+        "bright-green",
+        "bright-yellow",
+        "bright-blue",
+        "bright-magenta",
+        "bright-cyan",
+        "bright-white",
+    ];
+
+    /// The name of the terminal's own.
+    pub const DEFAULT: &'static str = "default";
+
+    /// Reads `#e06c75`, `@208`, `default`, or one of [`Colour::NAMES`].
+    pub fn parse(text: &str) -> Result<Self, NotAColour> {
+        if let Some(digits) = text.strip_prefix('#') {
+            return rgb(digits).ok_or(NotAColour::Digits);
+        }
+        if let Some(number) = text.strip_prefix('@') {
+            let index: Option<u8> = number.parse().ok();
+            // One way to write each: neither `@+7` nor `@007`.
+            return index.filter(|index| index.to_string() == number).map(Self::Indexed).ok_or(NotAColour::Number);
+        }
+        if text == Self::DEFAULT {
+            return Ok(Self::Default);
+        }
+        let index = Self::NAMES.iter().position(|name| *name == text).and_then(|index| u8::try_from(index).ok());
+        index.map(Self::Ansi).ok_or(NotAColour::Word)
+    }
+}
+
+fn rgb(digits: &str) -> Option<Colour> {
+    if digits.len() != 6 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let [_, red, green, blue] = u32::from_str_radix(digits, 16).ok()?.to_be_bytes();
+    Some(Colour::Rgb(red, green, blue))
+}
+
 /// How one place is painted. What is not said is the terminal's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a terminal combines its attributes freely")]
 pub struct Paint {
     /// The ink.
     pub fg: Option<Colour>,
@@ -36,11 +101,11 @@ pub struct Paint {
 }
 
 macro_rules! slots {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
+    ($(#[doc = $doc:literal] $variant:ident = $name:literal,)+) => {
         /// A place on the screen that a theme paints.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Slot {
-            $($(#[$doc])* $variant,)+
+            $(#[doc = $doc] $variant,)+
         }
 
         impl Slot {
@@ -50,6 +115,11 @@ macro_rules! slots {
             /// As a theme's file names it.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// What it is, a sentence.
+            pub const fn describe(self) -> &'static str {
+                match self { $(Self::$variant => $doc.trim_ascii(),)+ }
             }
         }
     };
@@ -168,6 +238,20 @@ pub enum Ground {
     Light,
 }
 
+impl Ground {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Terminal, Self::Dark, Self::Light];
+
+    /// As a theme's file names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Terminal => "terminal",
+            Self::Dark => "dark",
+            Self::Light => "light",
+        }
+    }
+}
+
 /// A theme with every slot painted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Theme {
@@ -244,6 +328,28 @@ pub enum Depth {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_are_read_in_one_way_of_writing() {
+        let check = |text: &str, expected: Result<Colour, NotAColour>| {
+            assert_eq!(Colour::parse(text), expected, "{text}");
+        };
+        check("#e06C75", Ok(Colour::Rgb(0xe0, 0x6c, 0x75)));
+        check("@0", Ok(Colour::Indexed(0)));
+        check("@255", Ok(Colour::Indexed(255)));
+        check("default", Ok(Colour::Default));
+        check("black", Ok(Colour::Ansi(0)));
+        check("bright-white", Ok(Colour::Ansi(15)));
+        for text in ["#", "#fff", "#12345", "#1234567", "#12345g", "#+12345", "#é2345"] {
+            check(text, Err(NotAColour::Digits));
+        }
+        for text in ["@", "@256", "@-1", "@+7", "@007", "@x"] {
+            check(text, Err(NotAColour::Number));
+        }
+        for text in ["", "Red", "bright red", "208", "e06c75", "grey"] {
+            check(text, Err(NotAColour::Word));
+        }
+    }
 
     #[test]
     fn slots_have_names_of_their_own_and_their_place() {

@@ -9,6 +9,7 @@ use crate::commands::context::Context;
 use crate::commands::inspect::{FlowRow, Overview};
 use crate::commands::margins::{AxisRow, FieldBounds, MarginRow, Validated};
 use crate::commands::policy::PolicyRow;
+use crate::commands::themes::ThemeRow;
 use crate::domain::sanitize;
 use crate::headless::confirm::count;
 use crate::headless::history::{self, RunRow};
@@ -84,6 +85,19 @@ pub fn policies(rows: &[PolicyRow]) -> String {
         table.row([&row.name, row.kind, &priority, &rules, &dashed(&row.rails), &params, &row.file]);
     }
     or_none(&table, rows.is_empty(), "no policy in policy/: nothing can be planned")
+}
+
+/// Themes.
+pub fn themes(rows: &[ThemeRow]) -> String {
+    let mut table = Table::new(&["THEME", "GROUND", "FROM", "DESCRIPTION"]);
+    for row in rows {
+        let says = match &row.description {
+            _ if row.errors > 0 => broken(row.errors, &row.file),
+            description => description.clone().unwrap_or_default(),
+        };
+        table.row([&row.name, row.ground.unwrap_or("-"), row.origin, &says]);
+    }
+    table.text()
 }
 
 fn broken(errors: usize, file: &str) -> String {

@@ -103,25 +103,27 @@ impl<T> Entry<T> {
 
     /// Reads one file.
     pub fn read(path: &Path, shown: &str, read: impl FnOnce(&Doc<'_>, &Node<'_>) -> Option<T>) -> Self {
-        let mut entry = Self::empty(path, shown);
-        let stem = entry.name.clone();
         match Source::read(path, shown) {
-            Err(error) => entry.problems.push(Problem::error(whole_file(shown), error.to_string())),
-            Ok(source) => {
-                let (value, problems, name) = named_document(&source, read);
-                (entry.value, entry.problems) = (value, problems);
-                if let Some((name, place)) = name {
-                    if name != stem {
-                        entry.problems.push(
-                            Problem::warning(place.clone(), format!("the name {} is unlike its file's", quote(&name)))
-                                .help(format!("rename one of them: the file's is {}", quote(&stem))),
-                        );
-                    }
-                    (entry.name, entry.name_place) = (name, place);
-                }
-                entry.source = Some(source);
-            }
+            Err(error) => Self::refused(path, shown, Problem::error(whole_file(shown), error.to_string())),
+            Ok(source) => Self::of(path, source, read),
         }
+    }
+
+    /// Takes a text that was read already.
+    pub fn of(path: &Path, source: Source, read: impl FnOnce(&Doc<'_>, &Node<'_>) -> Option<T>) -> Self {
+        let mut entry = Self::empty(path, &source.shown);
+        let (value, problems, name) = named_document(&source, read);
+        (entry.value, entry.problems) = (value, problems);
+        if let Some((name, place)) = name {
+            if name != entry.name {
+                entry.problems.push(
+                    Problem::warning(place.clone(), format!("the name {} is unlike its file's", quote(&name)))
+                        .help(format!("rename one of them: the file's is {}", quote(&entry.name))),
+                );
+            }
+            (entry.name, entry.name_place) = (name, place);
+        }
+        entry.source = Some(source);
         entry
     }
 }
@@ -160,19 +162,24 @@ pub struct Catalogue {
 impl Catalogue {
     /// Reads a workspace.
     pub fn read(workspace: &Path) -> Self {
+        fn documents<T>(
+            workspace: &Path,
+            name: &str,
+            read: impl Fn(&Doc<'_>, &Node<'_>) -> Option<T>,
+        ) -> Vec<Entry<T>> {
+            folder(&workspace.join(name), name, false, read)
+        }
         let mut catalogue = Self { workspace: workspace.to_owned(), ..Self::default() };
-        catalogue.manifests = catalogue.folder("adapters", adapter::read);
+        catalogue.manifests = documents(workspace, "adapters", adapter::read);
         same_names(&mut catalogue.manifests, "manifests");
         catalogue.adapters = adapters_of(&catalogue.manifests);
-        let adapters = std::mem::take(&mut catalogue.adapters);
-        catalogue.flows = catalogue.folder("flows", |doc, root| flow::read(doc, root, &adapters));
-        catalogue.adapters = adapters;
+        catalogue.flows = documents(workspace, "flows", |doc, root| flow::read(doc, root, &catalogue.adapters));
         same_names(&mut catalogue.flows, "flows");
-        catalogue.margins = catalogue.folder("margins", margin::read);
+        catalogue.margins = documents(workspace, "margins", margin::read);
         same_names(&mut catalogue.margins, "margins");
-        catalogue.policies = catalogue.folder("policy", policy::read);
+        catalogue.policies = documents(workspace, "policy", policy::read);
         one_policy(&mut catalogue.policies);
-        catalogue.profiles = catalogue.folder("policy/profiles", policy::read_profile);
+        catalogue.profiles = documents(workspace, "policy/profiles", policy::read_profile);
         same_names(&mut catalogue.profiles, "profiles");
         for entry in &mut catalogue.policies {
             entry.check(|policy| check::bounds(&policy.limits, &catalogue.adapters));
@@ -181,37 +188,6 @@ impl Catalogue {
             entry.check(|profile| check::bounds(&profile.limits, &catalogue.adapters));
         }
         catalogue
-    }
-
-    fn folder<T>(&mut self, folder: &str, read: impl Fn(&Doc<'_>, &Node<'_>) -> Option<T>) -> Vec<Entry<T>> {
-        let names = match yaml_files(&self.workspace.join(folder)) {
-            Ok(names) => names,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return vec![],
-            // What the folder holds is unknown: an entry of its own carries that to whoever asks for it.
-            Err(error) => {
-                let message = format!("cannot list the folder: {error}");
-                return vec![Entry::refused(
-                    &self.workspace.join(folder),
-                    folder,
-                    Problem::error(whole_file(folder), message),
-                )];
-            }
-        };
-        let mut entries = vec![];
-        for name in names {
-            let path = self.workspace.join(folder).join(&name);
-            let shown = format!("{folder}/{}", name.to_string_lossy());
-            // A link could lead anywhere, and the report would show what stands there.
-            let linked = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
-            entries.push(if linked {
-                let problem = Problem::error(whole_file(&shown), "a symbolic link, not a file")
-                    .help("put the file itself into the workspace");
-                Entry::refused(&path, &shown, problem)
-            } else {
-                Entry::read(&path, &shown, &read)
-            });
-        }
-        entries
     }
 
     /// The flow of that path or name.
@@ -303,6 +279,37 @@ impl Catalogue {
     }
 }
 
+/// Reads every document of a folder, each path shown behind `prefix`; a folder that is not there holds none.
+/// `links` says whether a symbolic link is followed.
+pub(super) fn folder<T>(
+    folder: &Path,
+    prefix: &str,
+    links: bool,
+    read: impl Fn(&Doc<'_>, &Node<'_>) -> Option<T>,
+) -> Vec<Entry<T>> {
+    let names = match yaml_files(folder) {
+        Ok(names) => names,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return vec![],
+        // What the folder holds is unknown: an entry of its own carries that to whoever asks for it.
+        Err(error) => {
+            let problem = Problem::error(whole_file(prefix), format!("cannot list the folder: {error}"));
+            return vec![Entry::refused(folder, prefix, problem)];
+        }
+    };
+    let entry = |name: std::ffi::OsString| {
+        let path = folder.join(&name);
+        let shown = format!("{prefix}/{}", name.to_string_lossy());
+        // A link could lead anywhere, and the report would show what stands there.
+        if !links && path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
+            let problem = Problem::error(whole_file(&shown), "a symbolic link, not a file")
+                .help("put the file itself into the workspace");
+            return Entry::refused(&path, &shown, problem);
+        }
+        Entry::read(&path, &shown, &read)
+    };
+    names.into_iter().map(entry).collect()
+}
+
 /// The names of the YAML files of a folder, sorted, hidden ones left out.
 fn yaml_files(folder: &Path) -> std::io::Result<Vec<std::ffi::OsString>> {
     let mut names = vec![];
@@ -318,7 +325,7 @@ fn yaml_files(folder: &Path) -> std::io::Result<Vec<std::ffi::OsString>> {
 }
 
 /// Two documents of one kind with one name: which was meant cannot be known, so neither is used.
-fn same_names<T>(entries: &mut [Entry<T>], kind: &str) {
+pub(super) fn same_names<T>(entries: &mut [Entry<T>], kind: &str) {
     let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, entry) in entries.iter().enumerate() {
         by_name.entry(entry.name.clone()).or_default().push(index);

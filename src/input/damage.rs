@@ -5,13 +5,13 @@ use proptest::prelude::*;
 
 use super::adapter::Adapters;
 use super::keys::{Key, Shape};
-use super::{adapter, catalogue, flow, margin, policy, testing};
+use super::{adapter, catalogue, flow, margin, policy, testing, theme};
 use crate::domain::sanitize;
 
 fn samples() -> Vec<(String, String)> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut samples = vec![];
-    for folder in ["flows", "margins", "policy", "policy/profiles", "adapters"] {
+    for folder in ["flows", "margins", "policy", "policy/profiles", "adapters", "ui-themes"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|e| e == "yaml") {
@@ -29,6 +29,7 @@ fn report(folder: &str, text: &str, adapters: &Adapters) -> String {
         "margins" => testing::report("x.yaml", text, margin::read),
         "policy" => testing::report("x.yaml", text, policy::read),
         "policy/profiles" => testing::report("x.yaml", text, policy::read_profile),
+        "ui-themes" => testing::report("x.yaml", text, theme::read),
         _ => testing::report("x.yaml", text, adapter::read),
     }
 }
@@ -139,6 +140,7 @@ fn the_tables_of_keys_are_sound() {
         ("profile", policy::PROFILE),
         ("adapter", adapter::ADAPTER),
         ("controller", adapter::CONTROLLER),
+        ("theme", theme::THEME),
     ] {
         check(keys, name, &mut seen);
     }

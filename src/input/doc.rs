@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::keys::{Key, Shape};
 use super::problem::{Problems, near, quote, quoted_list};
 use super::source::Source;
-use super::yaml::{Kind, Node, Span};
+use super::yaml::{COMMENT, Kind, Node, Span};
 use crate::domain::name::Name;
 use crate::domain::param::Decimal;
 use crate::domain::place::{Place, Placed};
@@ -84,7 +84,11 @@ impl<'s> Doc<'s> {
     }
 
     fn nothing(&self, span: Span, what: &str) {
-        self.push(self.error(span, format!("{what} has nothing after it")).help("write a value, or take the key out"));
+        let line = self.source.line(span.line).unwrap_or_default();
+        let hidden =
+            line.split_once(": #").is_some_and(|(_, behind)| behind.starts_with(|c: char| c.is_alphanumeric()));
+        let help = if hidden { COMMENT } else { "write a value, or take the key out" };
+        self.push(self.error(span, format!("{what} has nothing after it")).help(help));
     }
 
     /// The text of a scalar as written, and whether it was quoted.
@@ -98,7 +102,12 @@ impl<'s> Doc<'s> {
 
     /// Text, quoted or not. Without NUL; newlines only where `lines` allows them.
     pub fn text(&self, node: &Node<'s>, what: &str) -> Option<Placed<String>> {
-        let (text, _) = self.scalar(node, what, || Shape::Text.words())?;
+        self.text_taking(node, what, || Shape::Text.words())
+    }
+
+    /// As [`Doc::text`], for text that is still to be read as something else.
+    pub fn text_taking(&self, node: &Node<'s>, what: &str, takes: impl FnOnce() -> String) -> Option<Placed<String>> {
+        let (text, _) = self.scalar(node, what, takes)?;
         if text.contains('\0') {
             self.push(self.error(node.span, format!("{what} holds a NUL")));
             return None;

@@ -55,6 +55,8 @@ pub enum Shape {
     Size,
     /// A field of a rail, `core.voltage` or `adapter/core.voltage`.
     Field,
+    /// A colour of the terminal's, `"#e06c75"`, `"@208"`, `bright-red`, `default`.
+    Colour,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// `null`, written out: the one place where nothing means something.
@@ -88,6 +90,7 @@ impl Shape {
             Self::Duration => "a duration with its unit, as in `30s`".to_owned(),
             Self::Size => "a size with its unit, as in `256MiB`".to_owned(),
             Self::Field => "a rail's field, as in `core.voltage`".to_owned(),
+            Self::Colour => "a colour, as in `\"#e06c75\"`, `\"@208\"`, `bright-red` or `default`".to_owned(),
             Self::Choice(words) => format!("one of {}", quoted_list(words.iter().copied())),
             Self::Null => "`null`".to_owned(),
             Self::Value => "a value".to_owned(),
@@ -106,6 +109,7 @@ impl Shape {
             Self::Voltage => "voltages".to_owned(),
             Self::Frequency => "frequencies".to_owned(),
             Self::Field => "rail fields".to_owned(),
+            Self::Colour => "colours".to_owned(),
             Self::Fields(_) | Self::Named(_) => "maps".to_owned(),
             Self::List(_) => "lists".to_owned(),
             Self::Either([first, ..]) => first.plural(),

@@ -16,6 +16,8 @@ pub mod render;
 pub mod samples;
 pub mod source;
 pub mod sweep;
+pub mod theme;
+pub mod themes;
 pub mod yaml;
 
 #[cfg(test)]

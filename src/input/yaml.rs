@@ -134,7 +134,7 @@ pub fn parse(text: &str) -> Result<Node<'_>, SyntaxError> {
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
             Ok((event, span)) => tree.take(event, &span)?,
-            Err(error) => return Err(explain(&error)),
+            Err(error) => return Err(explain(&error, text)),
         }
     }
     match tree.root {
@@ -342,7 +342,7 @@ fn too_deep(span: Span) -> SyntaxError {
 }
 
 /// The parser's error: its own words, in the manner of ours.
-fn explain(error: &events::ScanError) -> SyntaxError {
+fn explain(error: &events::ScanError, text: &str) -> SyntaxError {
     let span = Span::at(error.marker());
     let info = error.info();
     // The scanner looks ahead of the events, so that its own limit may speak before our count.
@@ -351,8 +351,20 @@ fn explain(error: &events::ScanError) -> SyntaxError {
     }
     let mut chars = info.chars();
     let first = chars.next().map(|c| c.to_lowercase().to_string()).unwrap_or_default();
-    SyntaxError::new(span, format!("{first}{}", chars.as_str()))
+    let error = SyntaxError::new(span, format!("{first}{}", chars.as_str()));
+    let line = text.lines().nth(span.line as usize - 1).unwrap_or_default();
+    let behind = line.split_once(" #").and_then(|(_, behind)| behind.chars().next());
+    if info.contains("character: `@'") {
+        return error.help("put what begins with `@` in quotes");
+    }
+    if info.contains("unclosed bracket") && behind.is_some_and(char::is_alphanumeric) {
+        return error.help(COMMENT);
+    }
+    error
 }
+
+/// What helps whoever wrote a colour without quotes.
+pub const COMMENT: &str = "behind ` #` all is comment: put it in quotes";
 
 #[cfg(test)]
 mod tests {

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{editor, patterns, refinements};
+use crate::domain::theme::Colour;
 use crate::domain::units::{Bytes, Kilohertz, Microvolts, Millis};
 use crate::input::keys::{Key, Shape};
-use crate::input::{adapter, flow, margin, policy};
+use crate::input::{adapter, flow, margin, policy, theme};
 
 /// A rail's field, of one adapter or of all.
 pub const FIELD: &str = r"(NAME/)?NAME\.(voltage|frequency)";
@@ -34,6 +35,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ("policy", "Safety policy", "The outer bounds. What has none is refused.", table(policy::POLICY)),
         ("profile", "Hardware profile", "Bounds that hosts of one kind tighten.", table(policy::PROFILE)),
         ("adapter", "Manifest", "How a diagnostic is started and judged, or how a rail is moved.", adapters),
+        ("theme", "Theme", "How the full-screen application is painted.", table(theme::THEME)),
     ]
     .into_iter()
     .map(|(name, title, description, schema)| (name, finished(name, title, description, schema)))
@@ -79,6 +81,7 @@ fn shape(shape: Shape, context: Option<Shape>) -> Value {
         Shape::Duration => defined("duration"),
         Shape::Size => defined("size"),
         Shape::Field => defined("axis"),
+        Shape::Colour => defined("colour"),
         Shape::Choice(words) => json!({ "enum": words }),
         Shape::Null => json!({ "type": "null" }),
         Shape::Value => context.map_or_else(|| defined("value"), |context| self::shape(context, None)),
@@ -134,6 +137,8 @@ fn definition(name: &str) -> Value {
     match name {
         "name" => named(&patterns::of_names("NAME"), &Shape::Name.words(), ["cpu-smoke", "core"]),
         "axis" => named(&patterns::of_names(AXIS), &Shape::Field.words(), ["core.voltage", "mem_pattern/mem.voltage"]),
+        "colour" => json!({ "type": "string", "pattern": colour(), "patternErrorMessage": Shape::Colour.words(),
+            "description": Shape::Colour.words(), "examples": ["#e06c75", "@208", "bright-red", "default"] }),
         "version" => json!({ "type": ["string", "number"], "pattern": VERSION, "minimum": 0,
             "patternErrorMessage": "a kernel version: numbers with dots", "examples": ["6.1", "7"] }),
         "text" | "value" => json!({ "type": PLAIN }),
@@ -157,6 +162,12 @@ fn definition(name: &str) -> Value {
         ] }),
         _ => panic!("nothing is called {name}"),
     }
+}
+
+/// What [`Colour::parse`] reads.
+fn colour() -> String {
+    let index = "25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]";
+    format!("^(#[0-9a-fA-F]{{6}}|@({index})|{}|{})$", Colour::DEFAULT, Colour::NAMES.join("|"))
 }
 
 /// Adds the definitions that are referred to.

@@ -46,7 +46,7 @@ version_args: [--version]
 ";
 
 /// Documents with every key of their tables.
-pub const FULL: [(&str, &str); 8] = [
+pub const FULL: [(&str, &str); 9] = [
     ("adapter", MANIFEST),
     (
         "adapter",
@@ -160,5 +160,18 @@ policy:
   max_log: 256MiB
   severity: { sc: 16 }
 "#,
+    ),
+    (
+        "theme",
+        r##"
+name: full
+description: All keys.
+inherits: dark
+ground: light
+palette: { red: "#e06c75", a: "@208", b: bright-red, c: default }
+styles:
+  text: { fg: red, bg: "#ffffff", bold: true, dim: false, italic: true, underline: false, reverse: true }
+  border.focus: { fg: "@7", bg: default }
+"##,
     ),
 ];

@@ -28,6 +28,7 @@ use crate::input::adapter::{self, Manifest};
 use crate::input::catalogue::document;
 use crate::input::doc::Doc;
 use crate::input::source::Source;
+use crate::input::theme::ThemeDocument;
 use crate::input::yaml::Node;
 use crate::input::{margin, policy};
 use crate::store::journal::encode;
@@ -66,6 +67,7 @@ pub fn accepts_what_was_read<T>(text: &str) {
         (type_name::<SafetyPolicy>(), "policy"),
         (type_name::<Profile>(), "profile"),
         (type_name::<Manifest>(), "adapter"),
+        (type_name::<ThemeDocument>(), "theme"),
     ];
     let Some((_, name)) = names.iter().find(|(read, _)| *read == type_name::<T>()) else { return };
     let document = editor::document(text).unwrap();

@@ -15,7 +15,7 @@ use crate::input::adapter::{self, Adapters, Manifest};
 use crate::input::catalogue::{Catalogue, document};
 use crate::input::problem::Problems;
 use crate::input::source::Source;
-use crate::input::{flow, margin, policy};
+use crate::input::{flow, margin, policy, theme};
 
 /// What JSON Schema cannot say: where it stands, as document and pointer, and what the reader says then. All else that a
 /// reader refuses, its schema refuses.
@@ -41,7 +41,7 @@ const ONLY_THE_READER: [(&str, &str); 13] = [
     ("^adapter ", "one tolerance for a controller that does not drive exactly one field"),
     ("^adapter /tolerance", "is not a unit of voltage"),
     // To an editor `1e-5` is a number, and it is a name, so that all numbers are let pass.
-    ("", "is `0.5`: a name is 1 to 64 of"),
+    ("", "is `0.5`: a name is 1 to 64 of|, or a name of the palette, not `0.5`$"),
 ];
 
 fn root() -> &'static Path {
@@ -57,6 +57,7 @@ fn documents() -> Vec<(&'static str, String)> {
         ("policy", "policy"),
         ("profile", "policy/profiles"),
         ("adapter", "adapters"),
+        ("theme", "ui-themes"),
     ];
     for (name, folder) in folders {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
@@ -88,6 +89,7 @@ fn errors(name: &str, text: &str, adapters: &Adapters) -> Vec<String> {
         "margin" => problems(document(&source, margin::read)),
         "policy" => problems(document(&source, policy::read)),
         "profile" => problems(document(&source, policy::read_profile)),
+        "theme" => problems(document(&source, theme::read)),
         _ => problems(document(&source, adapter::read)),
     };
     problems.list().iter().filter(|p| p.severity == Severity::Error).map(|p| p.message.clone()).collect()

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::documents::{FIELD, PARAM, defined};
 use super::patterns::of_names;
 use crate::domain::param::ParamKind;
+use crate::domain::theme::{Colour, Slot};
 use crate::domain::units::{Kilohertz, Microvolts, Millis, Quantity};
 
 /// Refines the schema of the document called `name`.
@@ -16,6 +17,7 @@ pub fn refine(name: &str, schema: &mut Value) {
         "policy" => limits(schema, ""),
         "profile" => profile(schema),
         "adapter" => adapter(schema),
+        "theme" => theme(schema),
         _ => {}
     }
 }
@@ -187,6 +189,14 @@ fn adapter(schema: &mut Value) {
         let message = "there are {rail}, {voltage_uv} and {frequency_khz}";
         add(schema, &format!("{list}/items"), json!({ "pattern": placeholders, "patternErrorMessage": message }));
     }
+}
+
+fn theme(schema: &mut Value) {
+    let slots: Vec<&str> = Slot::ALL.iter().map(|slot| slot.as_str()).collect();
+    share(schema, "style", &properties("/properties/styles", &slots));
+    add(schema, "", json!({ "anyOf": one_of(&["styles", "inherits"]) }));
+    let names = json!({ "pattern": of_names("NAME"), "not": { "const": Colour::DEFAULT } });
+    add(schema, "/properties/palette", json!({ "propertyNames": names }));
 }
 
 fn one_of(keys: &[&str]) -> Value {

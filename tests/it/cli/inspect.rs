@@ -269,6 +269,44 @@ fn policy_list() {
 }
 
 #[test]
+fn themes_list() {
+    insta::assert_snapshot!(check("themes list"), @r"
+    THEME              GROUND    FROM      DESCRIPTION
+    colour-blind-safe  dark      built-in  Blue passes and orange fails, on a dark ground; told apart without red or green.
+    dark               dark      built-in  Quiet colours on a dark ground. Its twin is light.
+    default            terminal  built-in  The terminal's own ground and its sixteen colours, whatever they look like.
+    high-contrast      dark      built-in  Strong colours on black, for bright rooms and tired eyes.
+    light              light     built-in  Quiet colours on a light ground. Its twin is dark.
+    => 0
+    ");
+    let bench = Bench::new();
+    bench.write("ui-themes/dusk.yaml", "name: dusk\ninherits: dark\nstyles: { txt: { fg: red } }\n");
+    bench.write("ui-themes/light.yaml", "name: light\ninherits: light\nground: light\n");
+    insta::assert_snapshot!(bench.told("themes list").all(), @r"
+    THEME              GROUND    FROM       DESCRIPTION
+    colour-blind-safe  dark      built-in   Blue passes and orange fails, on a dark ground; told apart without red or green.
+    dark               dark      built-in   Quiet colours on a dark ground. Its twin is light.
+    default            terminal  built-in   The terminal's own ground and its sixteen colours, whatever they look like.
+    dusk               -         workspace  1 error in ui-themes/dusk.yaml
+    high-contrast      dark      built-in   Strong colours on black, for bright rooms and tired eyes.
+    light              light     workspace
+    --- stderr
+    error: unknown key `txt` in `styles`
+     --> ui-themes/dusk.yaml:3:11
+      |
+    3 | styles: { txt: { fg: red } }
+      |           ^^^
+      |
+      = help: did you mean `text`?
+
+    => 2
+    ");
+    let told = bench.told("themes list --output json");
+    let rows: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    insta::assert_snapshot!(rows[3], @r#"{"description":null,"errors":1,"file":"ui-themes/dusk.yaml","ground":null,"name":"dusk","origin":"workspace"}"#);
+}
+
+#[test]
 fn policy_explain() {
     insta::assert_snapshot!(check("policy explain"), @r#"
     this host
@@ -455,8 +493,9 @@ fn nothing_from_a_file_moves_the_cursor() {
     bench.edit("flows/smoke.yaml", "One diagnostic at every point.", hostile);
     bench.edit("margins/down.yaml", "Core rail downward.", hostile);
     bench.edit("adapters/probe.yaml", "Says OK.", hostile);
+    bench.write("ui-themes/\u{1b}[2Jevil.yaml", &format!("name: evil\ndescription: {hostile}\nstyles: {{}}\n"));
     bench.write("adapters/\u{1b}[2Jevil.yaml", "name: evil\npath: \"\u{202e}tool\"\n");
-    for line in ["", "list-flows", "margins list", "adapters list", "adapters check", "policy list"] {
+    for line in ["", "list-flows", "margins list", "adapters list", "adapters check", "policy list", "themes list"] {
         for form in ["human", "json"] {
             let mut words = super::words(line);
             words.extend(["--output", form, "--color", "never"]);

@@ -26,7 +26,9 @@ fn usage_errors() {
     --- stderr
     error: unexpected argument '--teme' found
 
-    Usage: road_runner list-flows [OPTIONS]
+      tip: a similar argument exists: '--theme'
+
+    Usage: road_runner list-flows --theme <NAME>
 
     For more information, try '--help'.
     => 2
@@ -85,6 +87,9 @@ fn usage_errors() {
           --output <FORM>    Text for people, or JSON for programs [default: human] [possible values:
                              human, json]
           --color <WHEN>     When to use colours [default: auto] [possible values: auto, always, never]
+          --theme <NAME>     The theme of the full-screen application, one of `themes list`
+          --ascii            Draw with ASCII only
+          --no-motion        Nothing moves by itself
       -q, --quiet            Say only the results
       -v, --verbose          Say more
     => 2
@@ -114,6 +119,7 @@ fn help() {
       margins      Margin profiles
       adapters     Diagnostics and their manifests
       policy       Safety policy and hardware profiles
+      themes       Themes of the full-screen application
       clean        Delete runs of the past, by age
       init         Write the sample workspace into a new or empty folder
       completions  Print the completion script of a shell
@@ -155,6 +161,15 @@ fn help() {
               
               [default: auto]
 
+          --theme <NAME>
+              The theme of the full-screen application, one of `themes list`
+
+          --ascii
+              Draw with ASCII only
+
+          --no-motion
+              Nothing moves by itself
+
       -q, --quiet
               Say only the results
 
@@ -170,6 +185,7 @@ fn help() {
     Environment:
       ROAD_RUNNER_WORKSPACE   the workspace, where --workspace is not given
       ROAD_RUNNER_RUNS        the runs folder, where --runs-dir is not given
+      XDG_CONFIG_HOME         where your themes and keys are, in road_runner/ [default: ~/.config]
       NO_COLOR                no colours, unless --color always
       ROAD_RUNNER_HOST_LOCK   the lock that keeps two runs on one host apart
       ROAD_RUNNER_SYSFS, ROAD_RUNNER_PROCFS   folders in place of /sys and /proc, for tests
@@ -254,6 +270,15 @@ fn help_of_a_command() {
               
               [default: auto]
 
+          --theme <NAME>
+              The theme of the full-screen application, one of `themes list`
+
+          --ascii
+              Draw with ASCII only
+
+          --no-motion
+              Nothing moves by itself
+
       -q, --quiet
               Say only the results
 
@@ -309,6 +334,8 @@ fn every_command_has_help() {
         "policy",
         "policy list",
         "policy explain",
+        "themes",
+        "themes list",
     ] {
         let told = bench.told(&format!("{line} --help"));
         assert_eq!((told.code, told.stderr.as_str()), (0, ""), "{line}");

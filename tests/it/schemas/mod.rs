@@ -70,6 +70,7 @@ fn samples(workspace: &Path) -> Vec<(PathBuf, &'static str)> {
         ("policy", "policy"),
         ("policy/profiles", "profile"),
         ("adapters", "adapter"),
+        ("ui-themes", "theme"),
     ];
     let mut samples = vec![];
     for (folder, name) in folders {
