@@ -395,6 +395,20 @@ pub struct Start {
     /// Run although another run is going on on this host
     #[arg(long)]
     pub allow_concurrent: bool,
+    /// What only the application gives.
+    #[arg(skip)]
+    pub handover: Handover,
+}
+
+/// How the application has a run started. Not part of [`command`]: neither help nor manual nor scripts of shells know it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Handover {
+    /// In a session of its own, which says on stdout which run it is.
+    #[arg(long, hide = true, requires = "yes")]
+    pub detached: bool,
+    /// The digest of the plan that was confirmed.
+    #[arg(long, hide = true, value_name = "DIGEST")]
+    pub confirmed: Option<String>,
 }
 
 /// One run.
@@ -403,6 +417,23 @@ pub struct RunChoice {
     /// `latest`, a unique prefix of a run id, or a prefix of a plan's digest
     #[arg(value_name = "ID")]
     pub id: String,
+}
+
+impl Arguments {
+    /// How a run is to start, where one is.
+    const fn start(&mut self) -> Option<&mut Start> {
+        match &mut self.command {
+            Some(Command::Run { start, .. } | Command::Rerun { start, .. } | Command::RerunLast { start, .. }) => {
+                Some(start)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the run is to leave the session that it was started in.
+    pub fn is_detached(&mut self) -> bool {
+        self.start().is_some_and(|start| start.handover.detached)
+    }
 }
 
 /// The definition of all that can be typed.
@@ -420,8 +451,16 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
         Some("never") => clap::ColorChoice::Never,
         _ => clap::ColorChoice::Auto,
     };
-    let matches = command().color(colour).try_get_matches_from(words)?;
-    Arguments::from_arg_matches(&matches)
+    let mut definition = command().color(colour);
+    for name in ["run", "rerun", "rerun-last"] {
+        definition = definition.mut_subcommand(name, Handover::augment_args);
+    }
+    let matches = definition.try_get_matches_from(words)?;
+    let mut arguments = Arguments::from_arg_matches(&matches)?;
+    if let (Some(start), Some((_, inner))) = (arguments.start(), matches.subcommand()) {
+        start.handover = Handover::from_arg_matches(inner)?;
+    }
+    Ok(arguments)
 }
 
 fn unit(text: &str) -> Result<String, String> {
@@ -490,6 +529,11 @@ mod tests {
         check("road_runner rerun x --subruns +3", "invalid value '+3'");
         check("road_runner rerun x --failed --subruns 1", "cannot be used with");
         check("road_runner runs stop x --now", "now: true");
+        check(
+            "road_runner run --plan x --yes --detached --confirmed ab12",
+            "detached: true, confirmed: Some(\"ab12\")",
+        );
+        check("road_runner run --plan x --detached", "required arguments were not provided");
         check("road_runner list-flows -q -v", "cannot be used with");
         check("road_runner resume", "unrecognized subcommand 'resume'");
         check("road_runner clean", "required arguments were not provided");

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod console;
+mod detached;
 mod dispatch;
 mod face;
 mod help;
@@ -19,7 +20,7 @@ use crate::cli::console::Console;
 /// Runs the program on the process's own arguments.
 pub fn main() -> ExitCode {
     install_bug_report();
-    let arguments = match args::parse(std::env::args_os()) {
+    let mut arguments = match args::parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(usage) => {
             // Help goes to stdout and usage errors to stderr; neither minds that nobody reads.
@@ -27,8 +28,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(crate::domain::verdict::exit::USAGE));
         }
     };
+    // Before there is any thread, and before anything is read that takes time: a hangup of the terminal may come now.
+    let left = if arguments.is_detached() { detached::leave_session() } else { Ok(()) };
     let mut console = Console::new(&arguments.global);
-    let code = match dispatch::run(arguments, &mut console) {
+    let code = match left.and_then(|()| dispatch::run(arguments, &mut console)) {
         Ok(code) => code,
         Err(failure) => console.failure(&failure),
     };

@@ -5,6 +5,7 @@ use serde::ser::SerializeMap as _;
 
 use crate::cli::args::{Choice, ChoiceOrPlan, OutputForm, SeedChoice, Start, Unit};
 use crate::cli::console::Console;
+use crate::cli::detached::Detached;
 use crate::cli::face::Lines;
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
@@ -199,14 +200,22 @@ fn execute_prepared(
     console.problems(&problems, &sources);
     let options = Options {
         yes: start.yes,
+        confirmed: start.handover.confirmed.as_deref(),
         dry_run: start.dry_run,
         max_fail: start.max_fail,
         allow_concurrent: start.allow_concurrent,
     };
-    let mut lines = Lines::new(console);
-    let ended = run::run(context, prepared, options, &mut lines, again);
-    let printed = lines.finish();
-    let ended = ended?;
+    let (ended, printed) = if start.handover.detached {
+        let mut face = Detached::default();
+        let ended = run::run(context, prepared, options, &mut face, again);
+        face.finish();
+        (ended?, Ok(()))
+    } else {
+        let mut lines = Lines::new(console);
+        let ended = run::run(context, prepared, options, &mut lines, again);
+        let printed = lines.finish();
+        (ended?, printed)
+    };
     if console.form == OutputForm::Human {
         console.out.text(&progress::result(&ended.state, &ended.dir));
     }

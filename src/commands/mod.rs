@@ -9,6 +9,7 @@ pub mod export;
 pub mod failure;
 pub mod init;
 pub mod inspect;
+pub mod launch;
 pub mod margins;
 pub mod plan;
 pub mod policy;

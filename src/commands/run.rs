@@ -27,9 +27,11 @@ use crate::store::lock::{Holder, Lock, LockScope};
 
 /// How a plan is to be run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub struct Options<'a> {
     /// Do not ask.
     pub yes: bool,
+    /// The digest of the plan that somebody has confirmed elsewhere; another plan is refused.
+    pub confirmed: Option<&'a str>,
     /// Everything but the execution; asks nothing.
     pub dry_run: bool,
     /// Stop after so many failed sub-runs.
@@ -66,7 +68,7 @@ pub struct Ended {
 pub fn run(
     context: &Context,
     prepared: &Prepared,
-    options: Options,
+    options: Options<'_>,
     face: &mut dyn Face,
     again: &dyn Fn() -> Result<Prepared, Failure>,
 ) -> Result<Ended, Failure> {
@@ -118,10 +120,13 @@ fn ended(finish: runner::Finish, dir: &RunDir, late: Option<String>, reports: Wr
 
 fn confirm(
     prepared: &Prepared,
-    options: Options,
+    options: Options<'_>,
     face: &mut dyn Face,
     again: &dyn Fn() -> Result<Prepared, Failure>,
 ) -> Result<(), Failure> {
+    if options.confirmed.is_some_and(|digest| digest != prepared.plan().digest) {
+        return Err(changed());
+    }
     if options.dry_run {
         return Ok(());
     }
@@ -147,10 +152,13 @@ fn confirm(
     }
     let now = again()?;
     if now.plan().digest != prepared.plan().digest {
-        return Err(Failure::safety("the plan changed while it was being confirmed; nothing was started")
-            .hinted("look at it again"));
+        return Err(changed());
     }
     Ok(())
+}
+
+fn changed() -> Failure {
+    Failure::safety("the plan changed while it was being confirmed; nothing was started").hinted("look at it again")
 }
 
 /// Who holds the locks of this run.
@@ -176,7 +184,7 @@ fn host_lock(context: &Context, holder: &Holder) -> Result<Lock, Failure> {
 }
 
 /// The machine before the first step. The tools are asked for their versions only here, after the confirmation.
-fn snapshot(context: &Context, plan: &Arc<Plan>, options: Options) -> Snapshot {
+fn snapshot(context: &Context, plan: &Arc<Plan>, options: Options<'_>) -> Snapshot {
     let mut queries = vec![];
     if !options.dry_run {
         for (name, adapter) in &plan.experiment.adapters {
