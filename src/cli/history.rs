@@ -8,7 +8,8 @@ use crate::cli::console::Console;
 use crate::cli::face::event_line;
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
-use crate::commands::{runs, stored};
+use crate::commands::runs::{self, How};
+use crate::commands::stored;
 use crate::domain::run_state::RunState;
 use crate::domain::verdict::exit;
 use crate::headless::history::{self, RunRow};
@@ -22,8 +23,8 @@ pub fn run(context: &Context, command: Runs, console: &mut Console) -> Result<u8
         Runs::Show { run } => show(context, &run.id, console),
         Runs::Follow { run } => follow(context, &run.id, console),
         Runs::Stop { run, now } => {
-            let holder = runs::stop(context, &run.id, now)?;
-            let when = if now { "now" } else { "after the step in flight" };
+            let (how, when) = if now { (How::Now, "now") } else { (How::AfterStep, "after the step in flight") };
+            let holder = runs::stop(context, &run.id, how)?;
             console.err.line(&format!("asked process {} to stop {} {when}", holder.pid, holder.run_id.escape_debug()));
             Ok(exit::PASS)
         }

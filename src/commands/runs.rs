@@ -1,19 +1,21 @@
 //! History and control: listing runs, reading one, following one, stopping one. Never changes a record.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::stored::{self, StoredRun};
-use crate::domain::event::{Recorded, RunStatus};
+use crate::domain::event::{Recorded, RunEvent, RunStatus};
 use crate::domain::run_state::RunState;
-use crate::domain::verdict::exit;
+use crate::domain::verdict::{CancelReason, exit};
 use crate::host::process::{self, ProcessIdentity};
 use crate::host::roots;
 use crate::store::follow::RunFollower;
 use crate::store::history::{self, RunEntry};
+use crate::store::journal::JournalTail;
 use crate::store::lock::{self, Holder, LockStatus};
 use crate::store::record;
 
@@ -74,8 +76,22 @@ pub fn follow_code(state: &RunState) -> u8 {
     }
 }
 
-/// Asks the runner of a run to stop: after the step in flight, or now. Returns who was asked.
-pub fn stop(context: &Context, asked: &str, now: bool) -> Result<Holder, Failure> {
+/// How a run is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// Once the step in flight has ended.
+    AfterStep,
+    /// The step in flight is asked to end, and has its time of grace.
+    Now,
+    /// The step in flight is killed.
+    Kill,
+}
+
+/// Asks the runner of a run to stop. Returns who was asked.
+///
+/// To kill takes two interrupts, and two that come at once are one to a process: the second is sent when the record has
+/// the first, or after a while. So that takes as long as the runner takes to hear, at most [`HEARD`].
+pub fn stop(context: &Context, asked: &str, how: How) -> Result<Holder, Failure> {
     let entry = stored::select(context, asked)?;
     let id = entry.id.to_string();
     let holder = match lock::status(&entry.dir.lock())? {
@@ -90,10 +106,47 @@ pub fn stop(context: &Context, asked: &str, now: bool) -> Result<Holder, Failure
         return Err(Failure::usage(format!("{id} runs on {}, not here", holder.host.escape_debug()))
             .hinted("run this command there"));
     }
-    let signal = if now { Signal::INT } else { Signal::USR1 };
-    send(context, &holder, signal)
-        .map_err(|error| Failure::rig(format!("failed to signal process {} of {id}: {error}", holder.pid)))?;
+    let sent = match how {
+        How::AfterStep => send(context, &holder, Signal::USR1),
+        How::Now => send(context, &holder, Signal::INT),
+        How::Kill => kill(context, &holder, &entry),
+    };
+    sent.map_err(|error| Failure::rig(format!("failed to signal process {} of {id}: {error}", holder.pid)))?;
     Ok(holder)
+}
+
+/// How long a runner may take to record an interrupt before the next one is sent all the same.
+const HEARD: Duration = Duration::from_secs(2);
+
+/// Interrupts until the second interrupt.
+fn kill(context: &Context, holder: &Holder, entry: &RunEntry) -> std::io::Result<()> {
+    let mut tail = JournalTail::new(&entry.dir.events());
+    let mut reasons = BTreeSet::new();
+    let mut is_interrupted = || {
+        // A journal that cannot be read tells nothing; the time does then.
+        drop(tail.poll(&mut |recorded| match recorded.event {
+            RunEvent::Cancelling(event) => drop(reasons.insert(event.reason)),
+            RunEvent::RunResumed(_) => reasons.clear(),
+            _ => {}
+        }));
+        reasons.contains(&CancelReason::Interrupt)
+    };
+    if !is_interrupted() {
+        send(context, holder, Signal::INT)?;
+        let since = Instant::now();
+        while !is_interrupted() && since.elapsed() < HEARD && is_held(entry) {
+            std::thread::sleep(LOOK / 5);
+        }
+    }
+    match send(context, holder, Signal::INT) {
+        // The first was enough.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        sent => sent,
+    }
+}
+
+fn is_held(entry: &RunEntry) -> bool {
+    matches!(lock::status(&entry.dir.lock()), Ok(LockStatus::Held(_)))
 }
 
 /// Signals the very process that took the lock: a descriptor is opened first, then its start time checked, so that a pid
@@ -101,11 +154,16 @@ pub fn stop(context: &Context, asked: &str, now: bool) -> Result<Holder, Failure
 fn send(context: &Context, holder: &Holder, signal: Signal) -> std::io::Result<()> {
     let gone = || std::io::Error::new(std::io::ErrorKind::NotFound, "it is gone");
     let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw).ok_or_else(gone)?;
-    let descriptor = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+    let descriptor = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+        Err(rustix::io::Errno::SRCH) => return Err(gone()),
+        opened => opened?,
+    };
     let identity = ProcessIdentity { pid: holder.pid, start_ticks: holder.start_ticks };
     if !process::is_running(&context.roots, identity)? {
         return Err(gone());
     }
-    rustix::process::pidfd_send_signal(descriptor, signal)?;
-    Ok(())
+    match rustix::process::pidfd_send_signal(descriptor, signal) {
+        Err(rustix::io::Errno::SRCH) => Err(gone()),
+        sent => Ok(sent?),
+    }
 }
