@@ -7,6 +7,8 @@ mod browser;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod detached;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod floors;

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use regex::Regex;
+use road_runner::commands::context::{Context, Given};
 use tempfile::TempDir;
 
 const FLOW: &str = "\
@@ -118,6 +119,18 @@ impl Bench {
         self.dir.path().join("ws")
     }
 
+    /// Where commands work when they are called and not typed, on the real host.
+    pub fn context(&self) -> Context {
+        let given = Given {
+            current: self.workspace(),
+            path: "/usr/bin:/bin".to_owned(),
+            home: Some(self.dir.path().to_string_lossy().into_owned()),
+            host_lock: Some(self.dir.path().join("host.lock")),
+            ..Given::default()
+        };
+        Context::find(given).unwrap()
+    }
+
     /// A file of the workspace.
     pub fn path(&self, file: &str) -> PathBuf {
         self.workspace().join(file)
@@ -194,7 +207,8 @@ impl Bench {
         }
     }
 
-    fn settled(&self, text: &str) -> String {
+    /// A text with what differs from run to run replaced.
+    pub fn settled(&self, text: &str) -> String {
         let root = self.dir.path().canonicalize().unwrap();
         let mut text = text.replace(&*root.to_string_lossy(), "BENCH");
         for (pattern, fixed) in [
