@@ -18,6 +18,7 @@ pub mod source;
 pub mod sweep;
 pub mod theme;
 pub mod themes;
+pub mod watch;
 pub mod yaml;
 
 #[cfg(test)]
