@@ -69,7 +69,8 @@ pub struct StepRow {
 }
 
 impl FlowRow {
-    fn new(entry: &Entry<Flow>) -> Self {
+    /// The row of one file.
+    pub fn new(entry: &Entry<Flow>) -> Self {
         let flow = entry.value.as_ref();
         let steps: Vec<StepRow> = flow.map(|f| f.steps.iter().map(StepRow::new).collect()).unwrap_or_default();
         let executions = steps.iter().map(|s| s.combinations.saturating_mul(s.repeat.into()));
@@ -151,11 +152,10 @@ pub fn overview(context: &Context) -> Result<Overview, Failure> {
 
 /// The sample flow with its margin, else the first flow with a margin that has its name, else the first of each.
 fn example(catalogue: &Catalogue) -> Option<(String, String)> {
-    let stem = |name: &str| name.trim_end_matches("_flow").trim_end_matches("_margin").to_owned();
     let flows = || catalogue.flows.iter().filter(|entry| entry.value.is_some());
     let margins = || catalogue.margins.iter().filter(|entry| entry.value.is_some());
     let pair = |flow: &Entry<Flow>| {
-        let margin = margins().find(|margin| stem(&margin.name) == stem(&flow.name))?;
+        let margin = margins().find(|margin| is_pair(&flow.name, &margin.name))?;
         Some((flow.file.to_string(), margin.file.to_string()))
     };
     let sample = flows().find(|flow| stem(&flow.name) == "sample");
@@ -163,4 +163,13 @@ fn example(catalogue: &Catalogue) -> Option<(String, String)> {
         .and_then(pair)
         .or_else(|| flows().find_map(pair))
         .or_else(|| Some((flows().next()?.file.to_string(), margins().next()?.file.to_string())))
+}
+
+/// Whether a flow and a margin have the same name, `vddcr_flow` and `vddcr_margin` being the same.
+pub(super) fn is_pair(flow: &str, margin: &str) -> bool {
+    stem(flow) == stem(margin)
+}
+
+fn stem(name: &str) -> &str {
+    name.trim_end_matches("_flow").trim_end_matches("_margin")
 }

@@ -1,5 +1,9 @@
 //! Margin profiles: the list with axes and points, and the validation of one against the policy. Expands no sweep.
 
+mod within;
+
+pub use within::{Within, within};
+
 use serde::Serialize;
 
 use crate::commands::context::Context;
@@ -278,15 +282,15 @@ impl FieldValues {
         let with =
             if self.jitter > 0 { format!(" with jitter of {} either way", show(self.jitter)) } else { String::new() };
         for (value, place) in &self.values {
-            let (low, high) = (value.saturating_sub(self.jitter), value.saturating_add(self.jitter));
-            let broken = if low < bound.is.min {
-                Some((places.map(|(low, _)| low), format!("at least {} is allowed", show(bound.is.min))))
-            } else if high > bound.is.max {
-                Some((places.map(|(_, high)| high), format!("at most {} is allowed", show(bound.is.max))))
+            if bound.is.contains_either_way(*value, self.jitter) {
+                continue;
+            }
+            let is_below = value.checked_sub(self.jitter).is_none_or(|low| low < bound.is.min);
+            let (written, says) = if is_below {
+                (places.map(|(low, _)| low), format!("at least {} is allowed", show(bound.is.min)))
             } else {
-                None
+                (places.map(|(_, high)| high), format!("at most {} is allowed", show(bound.is.max)))
             };
-            let Some((written, says)) = broken else { continue };
             let range = format!("{} .. {}", show(bound.is.min), show(bound.is.max));
             let message = format!("{} = {}{with} is outside {range}", self.key, show(*value));
             let problem = Problem::error(place.clone(), message).label(says.clone());

@@ -23,6 +23,7 @@ pub mod runs;
 pub mod stored;
 pub mod themes;
 pub mod violations;
+pub mod workspace;
 
 #[cfg(test)]
 pub(crate) mod testing;

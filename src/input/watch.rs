@@ -209,12 +209,8 @@ impl Notices {
 }
 
 fn is_change(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Access(_) => false,
-        // Half of a rename; the halves themselves are told as well.
-        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => false,
-        _ => true,
-    }
+    // Of a rename its halves are told as well as the whole.
+    !matches!(kind, EventKind::Access(_) | EventKind::Modify(ModifyKind::Name(RenameMode::Both)))
 }
 
 /// What the thread works with.
@@ -266,7 +262,6 @@ impl<F: Fn(Changed)> Follower<F> {
             match notice {
                 Ok(Notice::End) | Err(RecvTimeoutError::Disconnected) => return None,
                 Ok(Notice::Paths(paths)) if !self.concerns(&paths) => continue,
-                Ok(Notice::Paths(_)) => {}
                 Ok(Notice::Lost) => lost = true,
                 Ok(Notice::Broken) => {
                     self.watcher = None;
@@ -274,8 +269,8 @@ impl<F: Fn(Changed)> Follower<F> {
                 }
                 Err(RecvTimeoutError::Timeout) if first.is_some() => return Some(lost),
                 Err(RecvTimeoutError::Timeout) if self.is_as_seen() => continue,
-                // Looking has found something; what belongs to it may still be on its way.
-                Err(RecvTimeoutError::Timeout) => {}
+                // Something is different; what belongs to it may still be on its way.
+                Ok(Notice::Paths(_)) | Err(RecvTimeoutError::Timeout) => {}
             }
             first = first.or_else(|| Some(Instant::now()));
         }
