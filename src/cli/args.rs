@@ -35,6 +35,7 @@ pub struct Arguments {
 /// Flags of every command.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Global {
     /// The workspace [default: the nearest folder upward with flows/ and adapters/]
     #[arg(long, global = true, value_name = "DIR")]

@@ -3,11 +3,13 @@
 pub mod adapter;
 pub mod admission;
 pub mod bounds;
+pub mod chord;
 pub mod colour;
 pub mod event;
 pub mod flow;
 pub mod headroom;
 pub mod host;
+pub mod keymap;
 #[cfg(test)]
 pub mod kit;
 pub mod margin;

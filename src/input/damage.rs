@@ -141,6 +141,7 @@ fn the_tables_of_keys_are_sound() {
         ("adapter", adapter::ADAPTER),
         ("controller", adapter::CONTROLLER),
         ("theme", theme::THEME),
+        ("keys", super::keymap::KEYS),
     ] {
         check(keys, name, &mut seen);
     }

@@ -57,6 +57,8 @@ pub enum Shape {
     Field,
     /// A colour of the terminal's, `"#e06c75"`, `"@208"`, `bright-red`, `default`.
     Colour,
+    /// Keys to press, `x`, `ctrl-d`, `F5`, `]e`.
+    Keys,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// `null`, written out: the one place where nothing means something.
@@ -91,6 +93,7 @@ impl Shape {
             Self::Size => "a size with its unit, as in `256MiB`".to_owned(),
             Self::Field => "a rail's field, as in `core.voltage`".to_owned(),
             Self::Colour => "a colour, as in `\"#e06c75\"`, `\"@208\"`, `bright-red` or `default`".to_owned(),
+            Self::Keys => "keys, as in `x`, `ctrl-d`, `F5` or `]e`".to_owned(),
             Self::Choice(words) => format!("one of {}", quoted_list(words.iter().copied())),
             Self::Null => "`null`".to_owned(),
             Self::Value => "a value".to_owned(),
@@ -110,6 +113,7 @@ impl Shape {
             Self::Frequency => "frequencies".to_owned(),
             Self::Field => "rail fields".to_owned(),
             Self::Colour => "colours".to_owned(),
+            Self::Keys => "keys".to_owned(),
             Self::Fields(_) | Self::Named(_) => "maps".to_owned(),
             Self::List(_) => "lists".to_owned(),
             Self::Either([first, ..]) => first.plural(),

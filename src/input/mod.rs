@@ -6,6 +6,7 @@ pub mod check;
 pub mod doc;
 pub mod flow;
 pub mod judgement;
+pub mod keymap;
 pub mod keys;
 pub mod margin;
 pub mod params;

@@ -207,4 +207,5 @@ fn ink(doc: &Doc<'_>, node: &Node<'_>, key: &str) -> Option<Ink> {
 }
 
 #[cfg(test)]
+#[expect(clippy::too_many_lines, reason = "the report on a file with many mistakes is long")]
 mod tests;

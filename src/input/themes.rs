@@ -197,7 +197,7 @@ impl Layers {
             child = child.or(Some(wanted));
             let own = child.unwrap_or(wanted);
             at = match (parent, first) {
-                (Some(parent), _) if parent == index => return Err(self.circle(&chain, own).into()),
+                (Some(parent), _) if parent == index => return Err(circle(&chain, own).into()),
                 (Some(parent), Some(first)) if chain.iter().any(|(passed, _)| *passed == parent) => {
                     return Err(self.broken(first, own).into());
                 }
@@ -239,13 +239,6 @@ impl Layers {
             .help(near_or_all(name, "themes", &names))
     }
 
-    fn circle(&self, chain: &[(usize, &ThemeDocument)], wanted: &Placed<Name>) -> Problem {
-        let names = chain.iter().chain(chain.first()).map(|(_, document)| quote(document.name.as_str()));
-        let names: Vec<String> = names.collect();
-        Problem::error(wanted.place.clone(), format!("themes build on one another in a circle: {}", names.join(", ")))
-            .help("take one `inherits` out")
-    }
-
     fn broken(&self, parent: usize, wanted: &Placed<Name>) -> Problem {
         let problem =
             Problem::error(wanted.place.clone(), format!("the theme {} has errors", quote(wanted.value.as_str())));
@@ -257,6 +250,13 @@ impl Layers {
             None => format!("see {}", entry.file),
         })
     }
+}
+
+fn circle(chain: &[(usize, &ThemeDocument)], wanted: &Placed<Name>) -> Problem {
+    let names = chain.iter().chain(chain.first()).map(|(_, document)| quote(document.name.as_str()));
+    let names: Vec<String> = names.collect();
+    Problem::error(wanted.place.clone(), format!("themes build on one another in a circle: {}", names.join(", ")))
+        .help("take one `inherits` out")
 }
 
 /// Puts a theme over what its parents say, and holds the names in it against the palette.
@@ -351,4 +351,5 @@ fn painted(document: &ThemeDocument, inherited: &Inherited) -> Theme {
 #[cfg(test)]
 mod shipped;
 #[cfg(test)]
+#[expect(clippy::too_many_lines, reason = "the report on a file with many mistakes is long")]
 mod tests;

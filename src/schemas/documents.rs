@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{editor, patterns, refinements};
+use crate::domain::chord;
 use crate::domain::theme::Colour;
 use crate::domain::units::{Bytes, Kilohertz, Microvolts, Millis};
 use crate::input::keys::{Key, Shape};
-use crate::input::{adapter, flow, margin, policy, theme};
+use crate::input::{adapter, flow, keymap, margin, policy, theme};
 
 /// A rail's field, of one adapter or of all.
 pub const FIELD: &str = r"(NAME/)?NAME\.(voltage|frequency)";
@@ -36,6 +37,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ("profile", "Hardware profile", "Bounds that hosts of one kind tighten.", table(policy::PROFILE)),
         ("adapter", "Manifest", "How a diagnostic is started and judged, or how a rail is moved.", adapters),
         ("theme", "Theme", "How the full-screen application is painted.", table(theme::THEME)),
+        ("keys", "Keys", "Keys of the full-screen application, instead of those it has.", table(keymap::KEYS)),
     ]
     .into_iter()
     .map(|(name, title, description, schema)| (name, finished(name, title, description, schema)))
@@ -82,6 +84,7 @@ fn shape(shape: Shape, context: Option<Shape>) -> Value {
         Shape::Size => defined("size"),
         Shape::Field => defined("axis"),
         Shape::Colour => defined("colour"),
+        Shape::Keys => defined("keys"),
         Shape::Choice(words) => json!({ "enum": words }),
         Shape::Null => json!({ "type": "null" }),
         Shape::Value => context.map_or_else(|| defined("value"), |context| self::shape(context, None)),
@@ -139,6 +142,10 @@ fn definition(name: &str) -> Value {
         "axis" => named(&patterns::of_names(AXIS), &Shape::Field.words(), ["core.voltage", "mem_pattern/mem.voltage"]),
         "colour" => json!({ "type": "string", "pattern": colour(), "patternErrorMessage": Shape::Colour.words(),
             "description": Shape::Colour.words(), "examples": ["#e06c75", "@208", "bright-red", "default"] }),
+        // What looks like a number is pressed as it is written; the widest is two digits, or a sign and one.
+        "keys" => json!({ "type": ["string", "number"], "pattern": pressed(), "minimum": -9, "maximum": 99,
+            "patternErrorMessage": Shape::Keys.words(), "description": Shape::Keys.words(),
+            "examples": ["x", "ctrl-d", "F5", "]e", "ctrl-x k"] }),
         "version" => json!({ "type": ["string", "number"], "pattern": VERSION, "minimum": 0,
             "patternErrorMessage": "a kernel version: numbers with dots", "examples": ["6.1", "7"] }),
         "text" | "value" => json!({ "type": PLAIN }),
@@ -168,6 +175,26 @@ fn definition(name: &str) -> Value {
 fn colour() -> String {
     let index = "25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]";
     format!("^(#[0-9a-fA-F]{{6}}|@({index})|{}|{})$", Colour::DEFAULT, Colour::NAMES.join("|"))
+}
+
+/// What [`chord::Keys`] are read from.
+fn pressed() -> String {
+    let any_case = |name: &str| {
+        let letter = |c: char| {
+            if c.is_ascii_alphabetic() {
+                format!("[{}{}]", c.to_ascii_uppercase(), c.to_ascii_lowercase())
+            } else {
+                c.to_string()
+            }
+        };
+        name.chars().map(letter).collect::<String>()
+    };
+    let names: Vec<String> = chord::Key::NAMED.iter().map(|(name, _)| any_case(name)).collect();
+    let (ctrl, alt) = (any_case("ctrl-"), any_case("alt-"));
+    let shown = r"[^\s\u0000-\u001f\u007f-\u009f]";
+    let named = format!("{}|[Ff]([1-9]|1[0-9]|2[0-4])", names.join("|"));
+    let chord = format!("({ctrl}({alt})?|{alt}({ctrl})?)?({named}|{shown})");
+    format!("^({chord}( {chord})?|{shown}{shown})$")
 }
 
 /// Adds the definitions that are referred to.

@@ -46,7 +46,7 @@ version_args: [--version]
 ";
 
 /// Documents with every key of their tables.
-pub const FULL: [(&str, &str); 9] = [
+pub const FULL: [(&str, &str); 10] = [
     ("adapter", MANIFEST),
     (
         "adapter",
@@ -174,4 +174,5 @@ styles:
   border.focus: { fg: "@7", bg: default }
 "##,
     ),
+    ("keys", "name: full\nkeys: { quit: [ctrl-q, F10, 'g Q'], stop: 'alt-Space', mark: none }\n"),
 ];

@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use crate::domain::event::{Journal, Recorded, RunEvent};
 use crate::domain::flow::Flow;
+use crate::domain::keymap::Keymap;
 use crate::domain::margin::MarginProfile;
 use crate::domain::policy::{Profile, SafetyPolicy};
 use crate::domain::time::Timestamp;
@@ -68,6 +69,7 @@ pub fn accepts_what_was_read<T>(text: &str) {
         (type_name::<Profile>(), "profile"),
         (type_name::<Manifest>(), "adapter"),
         (type_name::<ThemeDocument>(), "theme"),
+        (type_name::<Keymap>(), "keys"),
     ];
     let Some((_, name)) = names.iter().find(|(read, _)| *read == type_name::<T>()) else { return };
     let document = editor::document(text).unwrap();

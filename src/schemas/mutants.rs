@@ -10,16 +10,17 @@ use serde_json::{Value, json};
 
 use super::full::{FULL, MANIFEST};
 use super::{editor, faults, fits};
+use crate::domain::keymap::{Bindable, Places};
 use crate::domain::problem::Severity;
 use crate::input::adapter::{self, Adapters, Manifest};
 use crate::input::catalogue::{Catalogue, document};
 use crate::input::problem::Problems;
 use crate::input::source::Source;
-use crate::input::{flow, margin, policy, theme};
+use crate::input::{flow, keymap, margin, policy, theme};
 
 /// What JSON Schema cannot say: where it stands, as document and pointer, and what the reader says then. All else that a
 /// reader refuses, its schema refuses.
-const ONLY_THE_READER: [(&str, &str); 13] = [
+const ONLY_THE_READER: [(&str, &str); 14] = [
     // The type and range of a flow's parameters are in the manifest, which is another document.
     ("^flow .*/(params|sweep)", ""),
     // A name that another place has to declare, or another document.
@@ -41,7 +42,16 @@ const ONLY_THE_READER: [(&str, &str); 13] = [
     ("^adapter ", "one tolerance for a controller that does not drive exactly one field"),
     ("^adapter /tolerance", "is not a unit of voltage"),
     // To an editor `1e-5` is a number, and it is a name, so that all numbers are let pass.
-    ("", "is `0.5`: a name is 1 to 64 of|, or a name of the palette, not `0.5`$"),
+    ("", "is `0.5`: a name is 1 to 64 of|(, or a name of the palette|or `]e`), not `0.5`$"),
+    // Which actions there are is in the program.
+    ("^keys /keys", "^there is no action `|is left without keys$"),
+];
+
+/// The actions that the full document gives keys.
+const ACTIONS: [Bindable; 3] = [
+    Bindable { name: "quit", places: Places::EVERYWHERE, keys: &["q"], essential: true },
+    Bindable { name: "stop", places: Places::of(1), keys: &["s"], essential: false },
+    Bindable { name: "mark", places: Places::of(2), keys: &["m"], essential: false },
 ];
 
 fn root() -> &'static Path {
@@ -89,6 +99,7 @@ fn errors(name: &str, text: &str, adapters: &Adapters) -> Vec<String> {
         "margin" => problems(document(&source, margin::read)),
         "policy" => problems(document(&source, policy::read)),
         "profile" => problems(document(&source, policy::read_profile)),
+        "keys" => problems(document(&source, |doc, root| keymap::read(doc, root, &ACTIONS))),
         "theme" => problems(document(&source, theme::read)),
         _ => problems(document(&source, adapter::read)),
     };

@@ -18,6 +18,7 @@ pub fn refine(name: &str, schema: &mut Value) {
         "profile" => profile(schema),
         "adapter" => adapter(schema),
         "theme" => theme(schema),
+        "keys" => add(schema, "/properties/keys/additionalProperties/anyOf/1", json!({ "minItems": 1 })),
         _ => {}
     }
 }
