@@ -260,7 +260,21 @@ pub struct Clean {
 pub enum Runs {
     /// List runs, newest first
     #[command(after_help = help::RUNS_LIST)]
-    List,
+    List {
+        /// Only runs that match every word of it
+        #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+        filter: Option<String>,
+    },
+    /// Hold a run against an earlier one: drift of the host, what they were made of, cells that changed
+    #[command(after_help = help::COMPARE)]
+    Compare {
+        /// The earlier one: `latest`, a unique prefix of a run id, or a prefix of a plan's digest
+        #[arg(value_name = "THEN")]
+        then: String,
+        /// The other one, named likewise
+        #[arg(value_name = "NOW", default_value = "latest")]
+        now: String,
+    },
     /// Show one run: what it was, how each sub-run ended, why it ended
     #[command(
         after_help = "Example:\n  road_runner runs show latest\n\nExit codes: 0 shown, 2 no such run, 4 cannot be read"
@@ -535,6 +549,9 @@ mod tests {
             "detached: true, confirmed: Some(\"ab12\")",
         );
         check("road_runner run --plan x --detached", "required arguments were not provided");
+        check("road_runner runs list --filter -fail", "filter: Some(\"-fail\")");
+        check("road_runner runs compare", "required arguments were not provided");
+        check("road_runner runs compare x", "then: \"x\", now: \"latest\"");
         check("road_runner list-flows -q -v", "cannot be used with");
         check("road_runner resume", "unrecognized subcommand 'resume'");
         check("road_runner clean", "required arguments were not provided");

@@ -108,11 +108,26 @@ pub const RUNS_LIST: &str = "\
 A run that says `running` while nobody holds its lock is shown as interrupted: its runner died. A run whose summary cannot \
 be read is listed with the reason.
 
+--filter takes words that must all match, in any letter case: a piece of id, flow, margin, unit, verdict, status or date, or \
+of one of these as `flow:mem`; -word must not match.
+
 Examples:
   road_runner runs list
+  road_runner runs list --filter 'flow:mem unit:SN12 -verdict:pass 2025-01'
   road_runner runs list --output json | jq -r '.[] | select(.verdict == \"fail\") | .run_id'
 
-Exit codes: 0 listed, also when there is none";
+Exit codes: 0 listed, also when there is none; 2 no such key to filter by";
+
+/// Of `runs compare`.
+pub const COMPARE: &str = "\
+Points are matched by their values, so that runs of two plans can be compared where they meet. A cell is what the shmoo \
+shows: pass, fail, flaky and so on.
+
+Examples:
+  road_runner runs compare rr-20250101T010101Z-abc123
+  road_runner runs compare abc123 latest --output json | jq '.cells.changes[] | select(.now == \"fail\")'
+
+Exit codes: 0 compared, whatever came of it; 2 no such run; 4 part of a record cannot be read";
 
 /// Of `follow`.
 pub const FOLLOW: &str = "\

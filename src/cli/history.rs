@@ -10,8 +10,11 @@ use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::runs::{self, How};
 use crate::commands::stored;
+use crate::commands::run_filter::RunFilter;
+use crate::commands::{self, runs, stored};
 use crate::domain::run_state::RunState;
 use crate::domain::verdict::exit;
+use crate::headless;
 use crate::headless::history::{self, RunRow};
 use crate::headless::output::Output;
 use crate::headless::progress::{self, Progress, Verbosity};
@@ -19,7 +22,8 @@ use crate::headless::progress::{self, Progress, Verbosity};
 /// Does what was asked.
 pub fn run(context: &Context, command: Runs, console: &mut Console) -> Result<u8, Failure> {
     match command {
-        Runs::List => list(context, console),
+        Runs::List { filter } => list(context, filter.as_deref(), console),
+        Runs::Compare { then, now } => compare(context, &then, &now, console),
         Runs::Show { run } => show(context, &run.id, console),
         Runs::Follow { run } => follow(context, &run.id, console),
         Runs::Stop { run, now } => {
@@ -31,15 +35,26 @@ pub fn run(context: &Context, command: Runs, console: &mut Console) -> Result<u8
     }
 }
 
-fn list(context: &Context, console: &mut Console) -> Result<u8, Failure> {
-    let rows: Vec<RunRow> = runs::list(context)?.iter().map(RunRow::new).collect();
+fn list(context: &Context, filter: Option<&str>, console: &mut Console) -> Result<u8, Failure> {
+    let filter = RunFilter::parse(filter.unwrap_or_default()).map_err(|error| Failure::usage(error.to_string()))?;
+    let all = runs::list(context)?;
+    let rows: Vec<RunRow> = all.iter().filter(|entry| filter.matches(entry)).map(RunRow::new).collect();
     console.result(&rows, || {
         if rows.is_empty() {
-            return format!("no run in {}\n", crate::domain::sanitize::escaped(&context.runs.display().to_string()));
+            let folder = crate::domain::sanitize::escaped(&context.runs.display().to_string()).into_owned();
+            let matching = if all.is_empty() { "" } else { " matches the filter" };
+            return format!("no run in {folder}{matching}\n");
         }
         history::table(rows.iter().cloned()).text()
     });
     Ok(exit::PASS)
+}
+
+fn compare(context: &Context, then: &str, now: &str, console: &mut Console) -> Result<u8, Failure> {
+    let compared = commands::compare::compare(context, then, now)?;
+    console.result(&compared.comparison, || headless::compare::text(&compared.comparison));
+    console.damage(&compared.damage);
+    Ok(stored::damage_code(&compared.damage))
 }
 
 fn show(context: &Context, asked: &str, console: &mut Console) -> Result<u8, Failure> {

@@ -2,7 +2,9 @@
 
 pub mod adapters;
 pub mod clean;
+pub mod compare;
 pub mod context;
+pub mod drift;
 pub mod estimate;
 pub mod executables;
 pub mod export;
@@ -19,6 +21,7 @@ pub mod record;
 pub mod report;
 pub mod rerun;
 pub mod run;
+pub mod run_filter;
 pub mod runs;
 pub mod stored;
 pub mod themes;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::commands::context::Context;
+use crate::commands::drift;
 use crate::commands::executables::Lookup;
 use crate::commands::failure::Failure;
 use crate::commands::plan::{self, Prepared, ResolvedPrograms};
@@ -16,9 +17,8 @@ use crate::domain::plan::{Experiment, Plan};
 use crate::domain::sanitize;
 use crate::domain::verdict::{Verdict, exit};
 use crate::host::collect;
-use crate::host::command::Limits;
-use crate::host::drift;
-use crate::host::sysinfo::{Snapshot, Sysinfo};
+use crate::host::drift::{between, between_facts};
+use crate::host::sysinfo::Snapshot;
 use crate::input::catalogue::Catalogue;
 use crate::input::problem::Problems;
 use crate::store::hash;
@@ -88,8 +88,7 @@ pub fn of_run(
         plan.experiment = part(&plan.experiment, &chosen);
         plan.digest = plan.experiment.digest().map_err(|error| encode(&error))?;
     }
-    let sysinfo = std::fs::read(run.entry.dir.sysinfo()).ok();
-    let then = sysinfo.and_then(|text| serde_json::from_slice::<Sysinfo>(&text).ok()).map(|s| s.start);
+    let then = drift::host_then(&run.entry.dir);
     again(context, plan, &run.entry.dir.inputs(), Some(run.entry.id.to_string()), then.as_ref(), unit)
 }
 
@@ -211,11 +210,10 @@ fn drift_lines(
     then: Option<&Snapshot>,
     host: &crate::domain::host::HostFacts,
 ) -> Vec<String> {
-    let drifts = match then {
-        Some(then) => drift::between(then, &Snapshot::take(&context.roots, &[], Limits::default())),
-        None => drift::between_facts(&plan.host, host),
-    };
-    drifts.iter().map(|drift| sanitize::line(&drift.to_string()).into_owned()).collect()
+    drift::lines(&match then {
+        Some(then) => between(then, &drift::host_now(context)),
+        None => between_facts(&plan.host, host),
+    })
 }
 
 /// Finds the plan's programs as they are now, by today's path rules. The plan says what will really run.

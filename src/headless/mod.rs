@@ -1,5 +1,6 @@
 //! Lines for people and scripts over the events of a run. Never decides anything.
 
+pub mod compare;
 pub mod confirm;
 pub mod explain;
 pub mod history;

@@ -3,6 +3,7 @@
 mod bad_files;
 mod bad_flows;
 mod bad_plans;
+mod history;
 mod inspect;
 mod live;
 mod monsters;

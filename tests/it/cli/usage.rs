@@ -321,6 +321,7 @@ fn every_command_has_help() {
         "rerun-last",
         "runs",
         "runs list",
+        "runs compare",
         "runs show",
         "runs follow",
         "runs stop",
