@@ -29,6 +29,7 @@ pub mod seed;
 pub mod shmoo;
 pub mod shmoo_edge;
 pub mod shmoo_grid;
+pub mod shown;
 pub mod summary;
 pub mod sweep;
 pub mod table;
