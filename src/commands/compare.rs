@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::commands::context::Context;
 use crate::commands::drift;
 use crate::commands::failure::Failure;
 use crate::commands::stored::{self, StoredRun};
+use crate::domain::name::Name;
 use crate::domain::plan::{Experiment, Plan, PlannedAdapter};
 use crate::domain::policy::{Bound, Bounds};
 use crate::domain::run_state::RunState;
@@ -74,15 +75,9 @@ pub struct CellChange {
     /// The sub-run of the second.
     pub sub_run_now: u32,
     /// What it was.
-    #[serde(serialize_with = "word")]
     pub then: Cell,
     /// What it is.
-    #[serde(serialize_with = "word")]
     pub now: Cell,
-}
-
-fn word<S: Serializer>(cell: &Cell, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(cell.as_str())
 }
 
 impl Cells {
@@ -200,8 +195,8 @@ impl Comparison {
 }
 
 impl Part {
-    fn of(name: &'static str, details: Vec<String>) -> Self {
-        let details: Vec<String> = details.iter().map(|line| sanitize::line(line).into_owned()).collect();
+    fn of(name: &'static str, details: impl IntoIterator<Item = String>) -> Self {
+        let details: Vec<String> = details.into_iter().map(|line| sanitize::line(&line).into_owned()).collect();
         Self { name, is_same: details.is_empty(), details }
     }
 
@@ -241,7 +236,7 @@ fn margin(then: &Experiment, now: &Experiment) -> Part {
 
 fn policy(then: &Experiment, now: &Experiment) -> Part {
     let profiles = |e: &Experiment| {
-        let names: Vec<&str> = e.profiles.iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = e.profiles.iter().map(Name::as_str).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     };
     let mut details = changed("name", &then.policy, &now.policy);

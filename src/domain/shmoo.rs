@@ -1,12 +1,15 @@
 //! What a cell of a shmoo shows: one outcome, its glyph, and how outcomes of several sub-runs become one.
 //! The application and the reports show the same; colour, where there is any, only repeats the glyph.
 
+use serde::Serialize;
+
 use crate::domain::event::RunStatus;
 use crate::domain::run_state::{RunState, SubRunState};
 use crate::domain::verdict::{Effect, Verdict};
 
 /// What one cell shows, from the least to the most telling where several sub-runs share a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Cell {
     /// Everything passed, at the point, every time.
     Pass,
@@ -15,6 +18,7 @@ pub enum Cell {
     /// Skipped, or never measured.
     Skipped,
     /// A bound forbids it.
+    #[serde(rename = "outside")]
     OutsidePolicy,
     /// In progress.
     Running,
@@ -225,6 +229,9 @@ mod tests {
 
     #[test]
     fn glyphs_differ_and_the_legend_is_complete() {
+        for cell in Cell::ALL {
+            assert_eq!(serde_json::to_value(cell).unwrap(), cell.as_str());
+        }
         let glyphs: std::collections::BTreeSet<char> = Cell::ALL.iter().map(|c| c.glyph()).collect();
         assert_eq!(glyphs.into_iter().collect::<String>(), "!#+-.>?AETX~");
     }

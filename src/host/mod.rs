@@ -9,4 +9,5 @@ pub mod roots;
 pub mod sensors;
 pub mod source;
 pub mod sysinfo;
+pub mod telemetry;
 pub mod tools;

@@ -1,7 +1,7 @@
 //! Whether a margin profile lies within the bounds, for a list: counted from its axes, never by its points. By the rule
 //! of validation and admission, so that none of them says otherwise.
 
-use crate::commands::margins::{self, FieldValues};
+use crate::commands::margins;
 use crate::domain::margin::{FieldKey, FieldSpec, MarginProfile, RailField, RailShape, RailSpec};
 use crate::domain::policy::{Bounds, BoundsInForce};
 use crate::domain::sanitize;
@@ -57,8 +57,9 @@ pub fn within(margin: &MarginProfile, points: u128, bounds: &BoundsInForce) -> W
     let inside = inside(margin, &bounds.bounds);
     if inside < points {
         let mut problems = Problems::default();
-        let fields = margins::fields(margin);
-        fields.iter().for_each(|field: &FieldValues| drop(field.judge(bounds, &mut problems)));
+        for field in margins::fields(margin) {
+            field.judge(bounds, &mut problems);
+        }
         let first = problems.list().first().map(|problem| sanitize::line(&problem.message).into_owned());
         return Within::Outside { outside: points - inside, points, first: first.unwrap_or_default() };
     }
