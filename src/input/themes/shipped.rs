@@ -4,6 +4,7 @@
 use super::*;
 use crate::domain::colour::contrast;
 use crate::domain::shmoo::Cell;
+use crate::domain::theme::Depth;
 
 type Rgb = (u8, u8, u8);
 
@@ -90,12 +91,23 @@ fn unreadable(theme: &Theme, text: f64, faint: f64) -> Vec<String> {
     faults
 }
 
+/// A theme as a terminal of that many colours has it.
+fn fewer(theme: &Theme, depth: Depth) -> Theme {
+    Theme::new(theme.name.as_str(), None, theme.ground, |slot| {
+        let paint = theme.paint(slot);
+        Paint { fg: paint.fg.map(|ink| ink.at(depth)), bg: paint.bg.map(|ground| ground.at(depth)), ..paint }
+    })
+}
+
 #[test]
 fn what_paints_its_ground_can_be_read_on_it() {
     let none: [String; 0] = [];
     for (_, theme) in shipped().into_iter().filter(|(_, theme)| theme.ground != Ground::Terminal) {
         let (text, faint) = if theme.name == "high-contrast" { (7.0, 4.5) } else { (4.5, 3.0) };
         assert_eq!(unreadable(&theme, text, faint), none, "{}", theme.name);
+        // With fewer colours less is left; still nothing may vanish.
+        assert_eq!(unreadable(&fewer(&theme, Depth::Indexed), 4.5, 3.0), none, "{} in 256", theme.name);
+        assert_eq!(unreadable(&fewer(&theme, Depth::Ansi), 3.0, 2.0), none, "{} in 16", theme.name);
         let ground = theme.paint(Slot::Text).bg.and_then(Colour::rgb).unwrap();
         let is_dark = contrast(ground, (255, 255, 255)) > contrast(ground, (0, 0, 0));
         assert_eq!(is_dark, theme.ground == Ground::Dark, "{}", theme.name);
