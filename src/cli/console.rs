@@ -26,6 +26,8 @@ pub struct Console {
     pub form: OutputForm,
     /// How much is said.
     pub verbosity: Verbosity,
+    /// The flags of every command, as typed.
+    pub global: Global,
     colour: bool,
 }
 
@@ -36,6 +38,7 @@ impl Console {
             out: Output::stdout(),
             err: Output::stderr(),
             form: global.output,
+            global: global.clone(),
             verbosity: match (global.quiet, global.verbose) {
                 (true, _) => Verbosity::Quiet,
                 (false, true) => Verbosity::Verbose,

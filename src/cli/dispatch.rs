@@ -2,7 +2,7 @@
 
 use crate::cli::args::{Adapters, Arguments, Command, Margins, Policy, Themes};
 use crate::cli::console::Console;
-use crate::cli::{history, maintenance, manual, reports, start, surroundings};
+use crate::cli::{application, history, maintenance, manual, reports, start, surroundings};
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::inspect::Listing;
@@ -22,7 +22,13 @@ pub fn run(arguments: Arguments, console: &mut Console) -> Result<u8, Failure> {
         _ => {}
     }
     let context = surroundings::context(&arguments.global)?;
-    let Some(command) = arguments.command else { return overview(&context, console) };
+    let Some(command) = arguments.command else {
+        return if application::is_wanted(console) {
+            application::open(&context, console)
+        } else {
+            overview(&context, console)
+        };
+    };
     match command {
         Command::Plan { choice, unit, seed } => start::plan(&context, choice, unit, seed, console),
         Command::Run { choice, seed, start } => start::run(&context, choice, seed, &start, console),

@@ -1,5 +1,6 @@
 //! Arguments in, one call into `commands`, exit code out. No logic.
 
+mod application;
 pub mod args;
 mod console;
 mod detached;
@@ -16,10 +17,14 @@ mod surroundings;
 use std::process::ExitCode;
 
 use crate::cli::console::Console;
+use crate::tui::guard;
 
 /// Runs the program on the process's own arguments.
 pub fn main() -> ExitCode {
     install_bug_report();
+    if std::env::args_os().nth(1).is_some_and(|first| first == guard::SENTRY) {
+        return guard::sentry();
+    }
     let mut arguments = match args::parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(usage) => {

@@ -3,12 +3,14 @@
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
 
+use crate::cli::application;
 use crate::cli::args::{Choice, ChoiceOrPlan, OutputForm, SeedChoice, Start, Unit};
 use crate::cli::console::Console;
 use crate::cli::detached::Detached;
 use crate::cli::face::Lines;
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
+use crate::commands::launch::What;
 use crate::commands::plan::{self, Asked, Prepared};
 use crate::commands::record::{self, NewRecord};
 use crate::commands::report;
@@ -125,14 +127,21 @@ pub fn run(
         (Some(stored), ..) => {
             let source = Source::of(context, &stored);
             let unit = unit.as_deref();
-            execute(context, start, console, &|| rerun::prepare(context, &source, &Selection::default(), unit))
+            let what = match &source {
+                Source::Run(run) => Some(stored_whole(run)),
+                // The application knows runs; a plan from elsewhere is confirmed in lines.
+                Source::File(_) => None,
+            };
+            execute(context, start, console, what, &|| rerun::prepare(context, &source, &Selection::default(), unit))
         }
         (None, Some(flow), Some(margin)) => {
             let mut asked = Asked { flow, margin, unit, seed: seed.seed };
             let first = plan::prepare(context, &asked)?;
             // A seed that was drawn is drawn once.
-            asked.seed = Some(first.plan().experiment.global_seed);
-            execute_prepared(context, start, console, &first, &|| plan::prepare(context, &asked))
+            let seed = first.plan().experiment.global_seed;
+            asked.seed = Some(seed);
+            let what = What::Fresh { flow: asked.flow.clone(), margin: asked.margin.clone(), seed };
+            execute_prepared(context, start, console, (&first, Some(what)), &|| plan::prepare(context, &asked))
         }
         (None, ..) => Err(Failure::usage("give --flow and --margin, or --plan")),
     }
@@ -146,9 +155,14 @@ pub fn rerun(
     start: &Start,
     console: &mut Console,
 ) -> Result<u8, Failure> {
+    let what = What::Stored { run: run.clone(), failed: selection.failed, sub_runs: selection.sub_runs.clone() };
     let source = Source::Run(run);
     let unit = start.unit.unit.as_deref();
-    execute(context, start, console, &|| rerun::prepare(context, &source, selection, unit))
+    execute(context, start, console, Some(what), &|| rerun::prepare(context, &source, selection, unit))
+}
+
+fn stored_whole(run: &str) -> What {
+    What::Stored { run: run.to_owned(), failed: false, sub_runs: None }
 }
 
 /// `rerun-last`.
@@ -170,20 +184,25 @@ fn execute(
     context: &Context,
     start: &Start,
     console: &mut Console,
+    what: Option<What>,
     prepare: &dyn Fn() -> Result<Prepared, Failure>,
 ) -> Result<u8, Failure> {
     let first = prepare()?;
-    execute_prepared(context, start, console, &first, prepare)
+    execute_prepared(context, start, console, (&first, what), prepare)
 }
 
 fn execute_prepared(
     context: &Context,
     start: &Start,
     console: &mut Console,
-    prepared: &Prepared,
+    (prepared, what): (&Prepared, Option<What>),
     again: &dyn Fn() -> Result<Prepared, Failure>,
 ) -> Result<u8, Failure> {
     console.problems(&prepared.warnings, &prepared.sources);
+    // On a terminal people confirm and watch in the application; a dry run has nothing to watch.
+    if let Some(what) = what.filter(|_| !start.dry_run && !start.handover.detached && application::is_wanted(console)) {
+        return application::run(context, what, start, &prepared.plan().digest, console);
+    }
     // Whoever is asked sees all of it with the question.
     if start.yes || start.dry_run {
         match console.verbosity {

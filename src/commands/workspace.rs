@@ -193,13 +193,14 @@ impl Choice {
         };
         let sound_flows = || flows.iter().enumerate().filter(|(_, flow)| flow.row.errors == 0);
         let sound_margins = || margins.iter().enumerate().filter(|(_, margin)| margin.row.errors == 0);
-        let pair = || {
+        let pair = |is_pair: &dyn Fn(&str, &str) -> bool| {
             sound_flows().find_map(|(at, flow)| {
                 let (margin, _) = sound_margins().find(|(_, margin)| is_pair(&flow.row.name, &margin.row.name))?;
                 Some(Self { flow: Some(at), margin: Some(margin) })
             })
         };
-        newest().or_else(pair).unwrap_or_else(|| Self {
+        let namesake = || pair(&|flow, margin| flow == margin);
+        newest().or_else(namesake).or_else(|| pair(&is_pair)).unwrap_or_else(|| Self {
             flow: sound_flows().next().map(|(at, _)| at).or_else(|| (!flows.is_empty()).then_some(0)),
             margin: sound_margins().next().map(|(at, _)| at).or_else(|| (!margins.is_empty()).then_some(0)),
         })

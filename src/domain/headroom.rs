@@ -6,6 +6,7 @@ use crate::domain::event::{Applied, AppliedFields};
 use crate::domain::margin::{FieldKey, RailField};
 use crate::domain::name::Name;
 use crate::domain::plan::Experiment;
+use crate::domain::point::MarginPoint;
 use crate::domain::policy::{Bounds, Interval};
 
 /// One planned field beside its bounds, in base units.
@@ -93,6 +94,23 @@ fn used_positions(experiment: &Experiment, column: usize, len: usize) -> Vec<boo
         }
     }
     used
+}
+
+/// The voltage of a point that is nearest to its lower bound, and how far it is from it, in base units. None where no
+/// voltage has a bound.
+pub fn to_minimum(bounds: &Bounds, point: &MarginPoint) -> Option<(FieldKey, u64)> {
+    let own = point.rails.iter().map(|(rail, setpoint)| (None, rail, setpoint));
+    let of_adapters = point
+        .adapters
+        .iter()
+        .flat_map(|(adapter, rails)| rails.iter().map(move |(rail, setpoint)| (Some(adapter.clone()), rail, setpoint)));
+    own.chain(of_adapters)
+        .filter_map(|(adapter, rail, setpoint)| {
+            let bound = bounds.rails.get(rail)?.get(&RailField::Voltage)?;
+            let room = setpoint.commanded(RailField::Voltage)?.saturating_sub(bound.is.min);
+            Some((FieldKey { adapter, rail: rail.clone(), field: RailField::Voltage }, room))
+        })
+        .min_by_key(|(_, room)| *room)
 }
 
 /// How many sub-runs have a value, with its jitter, on a bound.

@@ -82,7 +82,7 @@ pub enum Lookup {
 }
 
 /// Which keys do what, where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Keymap {
     /// One for each action of the table.
     bound: Vec<Bound>,

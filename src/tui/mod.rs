@@ -37,5 +37,7 @@ pub mod run_loop;
 pub mod schedule;
 pub mod screen;
 pub mod selection;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod update;
 pub mod view;

@@ -1,0 +1,182 @@
+//! The picture of the confirmation: host, policy, plan, every rail with its limits, and what a careful engineer would
+//! ask about. Fits 80 by 24; where there is more, the middle scrolls and the question stays.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::domain::headroom::RailUse;
+use crate::domain::sanitize;
+use crate::domain::theme::Slot;
+use crate::tui::canvas::{Line, Look, put, row};
+use crate::tui::dialogs::confirm::{Confirm, Focus};
+use crate::tui::dialogs::{boxed, buttons, field, titles};
+use crate::tui::model::Model;
+use crate::tui::panes::steps::clock;
+use crate::tui::update::clock_of_day;
+
+/// Columns of the label at the start of a line.
+const LABEL: usize = 8;
+
+/// Draws the confirmation.
+pub fn view(confirm: &Confirm, model: &Model, screen: Rect, buf: &mut Buffer) {
+    let look = &model.look;
+    let body = lines(confirm, look);
+    let below = if confirm.asks_serial() { 5 } else { 4 };
+    let wanted = u16::try_from(body.len()).unwrap_or(u16::MAX).saturating_add(below + 2);
+    let checked = match &confirm.changed {
+        None => format!("checked {}", clock_of_day(confirm.checked)),
+        Some(_) => "DISARMED".to_owned(),
+    };
+    let inside =
+        boxed(screen, buf, (100, wanted), &titles(look, "CONFIRM HARDWARE MARGINS", &checked), Slot::Danger, look);
+    let room = usize::from(inside.height.saturating_sub(below));
+    let top = confirm.top.min(body.len().saturating_sub(room));
+    for (at, line) in body.iter().skip(top).take(room).enumerate() {
+        line.draw(row(inside, u16::try_from(at).unwrap_or(u16::MAX)), buf);
+    }
+    let mut at = inside.height.saturating_sub(below);
+    if body.len() > room {
+        let more = format!("lines {} to {} of {}: j k", top + 1, top + room, body.len());
+        crate::tui::canvas::put_right(buf, row(inside, at), &more, look.of(Slot::Dim));
+    }
+    at += 1;
+    if confirm.asks_serial() {
+        serial(confirm, look, row(inside, at), buf);
+        at += 1;
+    }
+    if let Some(why) = confirm.refusal() {
+        put(buf, row(inside, at), &why, look.of(Slot::Warning));
+    }
+    at += 1;
+    let sub_runs = confirm.proposed.proposal.plan.experiment.sub_runs();
+    let run = if sub_runs == 1 { "Run 1 point".to_owned() } else { format!("Run {sub_runs} points") };
+    let stops: Vec<Focus> = confirm.stops().into_iter().filter(|stop| *stop != Focus::Serial).collect();
+    let labels: Vec<&str> = stops
+        .iter()
+        .map(|stop| match stop {
+            Focus::Edit => "Edit margin",
+            Focus::Run => run.as_str(),
+            _ => "Abort",
+        })
+        .collect();
+    let focus = stops.iter().position(|stop| *stop == confirm.focus);
+    buttons(row(inside, at), buf, &labels, focus, look);
+    Line::new()
+        .then("Esc n ctrl-c", look.of(Slot::Key))
+        .then(" abort   ", look.of(Slot::Dim))
+        .then("Tab h l", look.of(Slot::Key))
+        .then(" move   ", look.of(Slot::Dim))
+        .then("Enter", look.of(Slot::Key))
+        .then(" presses the marked button; the first is Abort", look.of(Slot::Dim))
+        .draw(row(inside, at + 1), buf);
+}
+
+fn serial(confirm: &Confirm, look: &Look, area: Rect, buf: &mut Buffer) {
+    let asks = match confirm.unit() {
+        Some(_) => "A point on a limit needs the unit's serial once more: ",
+        None => "A point on a limit needs the unit's serial: ",
+    };
+    let end = put(buf, area, asks, look.of(Slot::Warning));
+    let rest = Rect { x: end, width: area.right().saturating_sub(end).min(40), ..area };
+    field(rest, buf, &confirm.serial, confirm.focus == Focus::Serial, look);
+}
+
+/// Everything above the question.
+fn lines(confirm: &Confirm, look: &Look) -> Vec<Line> {
+    let proposal = &confirm.proposed.proposal;
+    let plan = &proposal.plan;
+    let experiment = &plan.experiment;
+    let mut lines = vec![];
+    let mut say = |label: &str, text: &str| {
+        lines.push(
+            Line::new()
+                .then(format!("{label:<LABEL$}"), look.of(Slot::Dim))
+                .then(sanitize::line(text).into_owned(), look.of(Slot::Dialog)),
+        );
+    };
+    let host = &plan.host;
+    let mut about = vec![host.hostname.clone().unwrap_or_else(|| "unnamed host".to_owned())];
+    about.extend(host.cpu_model.clone());
+    about.extend(host.cores.map(|cores| format!("{cores} cores")));
+    about.extend(host.kernel.as_ref().map(|kernel| format!("kernel {kernel}")));
+    say("host", &about.join("  "));
+    say("unit", plan.unit.as_deref().unwrap_or("not named"));
+    let names: Vec<&str> = proposal.profiles.iter().map(|(name, ..)| name.as_str()).collect();
+    let profiles = if names.is_empty() {
+        "no hardware profile matches this host".to_owned()
+    } else {
+        format!("tightened by {}", names.join(", "))
+    };
+    say("policy", &format!("{}, {profiles}", experiment.policy));
+    for (name, priority, outcomes) in &proposal.profiles {
+        let rules: Vec<String> = outcomes.iter().map(ToString::to_string).collect();
+        let rules = if rules.is_empty() { "matches every host".to_owned() } else { rules.join(", ") };
+        say("", &format!("{name}, priority {priority}: {rules}"));
+    }
+    let took = confirm.proposed.estimate.map_or_else(
+        || format!("at most {}", clock(proposal.longest.0)),
+        |estimate| format!("about {}, at most {}", clock(estimate), clock(proposal.longest.0)),
+    );
+    let (sub_runs, executions) = (experiment.sub_runs(), proposal.executions);
+    let (flow, margin, seed) = (&experiment.flow, &experiment.margin, experiment.global_seed);
+    say("plan", &format!("{flow} x {margin}: {sub_runs} points, {executions} executions, seed {seed}"));
+    say("time", &took);
+    lines.push(Line::new());
+    if proposal.rails.is_empty() {
+        lines.push(Line::new().then("no rail is planned: the unit runs as it stands", look.of(Slot::Dialog)));
+    } else {
+        lines.push(Line::new().then(
+            format!("  {:<16}{:<22}{:<22}{:<15}{}", "rail", "allowed", "planned", "use of range", "headroom"),
+            look.of(Slot::Dim),
+        ));
+    }
+    lines.extend(proposal.rails.iter().map(|rail| of_rail(rail, look)));
+    lines.push(Line::new());
+    let inside = format!("{sub_runs} of {sub_runs} points inside the policy.");
+    let on_a_limit = match proposal.on_a_limit {
+        0 => String::new(),
+        1 => " 1 point sits on a limit.".to_owned(),
+        more => format!(" {more} points sit on a limit."),
+    };
+    lines.push(Line::new().then(inside, look.of(Slot::Dialog)).then(on_a_limit, look.of(Slot::Warning)));
+    lines.extend(warnings(confirm).into_iter().map(|text| {
+        Line::new().then("! ", look.of(Slot::Warning)).then(sanitize::line(&text).into_owned(), look.of(Slot::Warning))
+    }));
+    lines
+}
+
+fn of_rail(rail: &RailUse, look: &Look) -> Line {
+    let show = |base: u64| rail.field.show(base);
+    let range = |min: u64, max: u64| if min == max { show(min) } else { format!("{} .. {}", show(min), show(max)) };
+    let (below, above) = rail.headroom();
+    let name = format!("{}.{}", rail.rail, rail.field);
+    let cells: String = rail.used(10).map(|used| if used { '#' } else { '.' }).collect();
+    let line = Line::new()
+        .then(format!("  {name:<15} "), look.of(Slot::Strong))
+        .then(format!("{:<21} ", range(rail.allowed.min, rail.allowed.max)), look.of(Slot::Dialog))
+        .then(format!("{:<21} ", range(rail.planned.min, rail.planned.max)), look.of(Slot::Dialog))
+        .then(format!("[{cells}]   "), look.of(Slot::BarDone));
+    if rail.is_at_limit() {
+        return line.then("AT LIMIT", look.of(Slot::Warning));
+    }
+    line.then(format!("{} / {}", show(below), show(above)), look.of(Slot::Dialog))
+}
+
+/// What a careful engineer would ask about.
+fn warnings(confirm: &Confirm) -> Vec<String> {
+    let proposal = &confirm.proposed.proposal;
+    let mut warnings = vec![];
+    if !proposal.unapplied.is_empty() {
+        let fields = proposal.unapplied.join(", ");
+        warnings.push(format!("applied: none for {fields}: nothing here moves it, a point says nothing about it"));
+    }
+    if !proposal.unproven.is_empty() {
+        let names: Vec<&str> = proposal.unproven.iter().map(crate::domain::name::Name::as_str).collect();
+        warnings.push(format!("no proof declared by {}: the exit code alone decides a pass", names.join(", ")));
+    }
+    if !proposal.absolute.is_empty() {
+        warnings.push(format!("named by an absolute path, outside diags/: {}", proposal.absolute.join(", ")));
+    }
+    warnings.extend(proposal.drift.iter().map(|drift| format!("changed since the plan was made: {drift}")));
+    warnings
+}

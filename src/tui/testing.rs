@@ -1,0 +1,222 @@
+//! For tests of the screen: a model as a workspace with runs gives it, without a file, a clock or a thread.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use crate::commands::preview::Preview;
+use crate::commands::proposal::Proposal;
+use crate::domain::chord::Keys;
+use crate::domain::event::RunStatus;
+use crate::domain::keymap::Keymap;
+use crate::domain::kit;
+use crate::domain::plan::Plan;
+use crate::domain::run_state::RunState;
+use crate::domain::theme::{Depth, Theme};
+use crate::domain::time::Timestamp;
+use crate::domain::verdict::Verdict;
+use crate::input::problem::Problems;
+use crate::input::source::Sources;
+use crate::store::history::{RowCount, RunEntry};
+use crate::store::layout::RunDir;
+use crate::store::run_id::RunId;
+use crate::tui::actions;
+use crate::tui::canvas::Look;
+use crate::tui::lists::{FlowLine, MarginLine, RunLine};
+use crate::tui::message::{Effect, Msg, Opened, Workspace};
+use crate::tui::model::{Model, Surroundings};
+use crate::tui::palette::Palette;
+use crate::tui::rows;
+use crate::tui::update::update;
+use crate::tui::view::view;
+
+/// The clock of tests.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::parse("2025-01-01T01:10:00.000Z").unwrap()
+}
+
+/// A look with every colour.
+pub(crate) fn look() -> Look {
+    Look { palette: Palette::new(&Theme::colourless(), Depth::None), ascii: true, motion: false }
+}
+
+/// An empty screen.
+pub(crate) fn empty(size: (u16, u16)) -> Model {
+    let around = Surroundings {
+        workspace: PathBuf::from("/ws"),
+        workspace_is_found: true,
+        runs: None,
+        depth: Depth::None,
+        host: "bench-03".to_owned(),
+    };
+    Model::new(size, look(), around, Keymap::defaults(&actions::bindable()).unwrap(), now())
+}
+
+/// A screen over a workspace with two flows, one of them broken, and two margins; the first of each is chosen.
+pub(crate) fn workspace(size: (u16, u16)) -> Model {
+    let mut model = empty(size);
+    let flow = |name: &str, problems: &[&str]| FlowLine {
+        name: name.to_owned(),
+        file: format!("flows/{name}.yaml"),
+        path: PathBuf::from(format!("/ws/flows/{name}.yaml")),
+        about: "3 steps".to_owned(),
+        problems: problems.iter().map(|line| (*line).to_owned()).collect(),
+        broken: !problems.is_empty(),
+    };
+    let margin = |name: &str| MarginLine {
+        name: name.to_owned(),
+        file: format!("margins/{name}.yaml"),
+        path: PathBuf::from(format!("/ws/margins/{name}.yaml")),
+        about: "4x3 = 12 pts".to_owned(),
+        bounds: "bounds ok".to_owned(),
+        ..MarginLine::default()
+    };
+    let listed = Workspace {
+        flows: vec![
+            flow("cpu_smoke", &[]),
+            flow("mem_only", &["line 14:7 unknown adapter `mem-marsh`", "did you mean `mem-march`?"]),
+        ],
+        margins: vec![margin("vcore_sweep"), margin("nominal")],
+        errors: vec![],
+        first: Some(("flows/cpu_smoke.yaml".to_owned(), "margins/vcore_sweep.yaml".to_owned())),
+    };
+    drop(send(&mut model, Msg::Workspace(Box::new(listed))));
+    model
+}
+
+/// The plan of the tests: so many voltages by so many frequencies, two repetitions.
+pub(crate) fn plan(voltages: u32, frequencies: u32) -> Arc<Plan> {
+    let mut world = kit::World::grid(voltages, frequencies);
+    world.flow.steps[0].repeat = 2;
+    Arc::new(world.plan())
+}
+
+/// A preview of a plan in which these sub-runs lie outside.
+pub(crate) fn preview_of(plan: &Arc<Plan>, outside: &[usize]) -> Preview {
+    let count = plan.experiment.sub_runs() as usize;
+    let refusal =
+        (!outside.is_empty()).then(|| crate::commands::failure::Failure::safety("the plan leaves the bounds"));
+    let proposal = Proposal::new(plan, plan.experiment.bounds.clone(), &[], vec![]);
+    Preview {
+        plan: Some(Arc::clone(plan)),
+        outside: if outside.is_empty() { vec![] } else { (0..count).map(|at| outside.contains(&at)).collect() },
+        proposal: refusal.is_none().then_some(proposal),
+        refusal,
+        warnings: Problems::default(),
+        sources: Sources::default(),
+    }
+}
+
+/// A screen with a preview of 4 by 3 points.
+pub(crate) fn previewed(size: (u16, u16), outside: &[usize]) -> Model {
+    let mut model = workspace(size);
+    let ticket = model.pending.unwrap();
+    drop(send(&mut model, Msg::Previewed(ticket, Box::new(preview_of(&plan(4, 3), outside)), Some(43_000))));
+    model
+}
+
+/// A run with these verdicts a sub-run, as its record has it.
+pub(crate) fn state(plan: &Arc<Plan>, verdicts: &[Vec<Verdict>]) -> RunState {
+    let mut state = kit::state(plan);
+    for recorded in kit::recorded(kit::story(plan, verdicts)) {
+        state.apply(&recorded);
+    }
+    state
+}
+
+/// Opens a run on the screen.
+pub(crate) fn open(model: &mut Model, state: RunState, live: bool) {
+    let ticket = model.ticket();
+    model.pending = Some(ticket);
+    let id = RunId::parse(&state.header.run_id).unwrap();
+    let dir = RunDir::at(std::path::Path::new("/ws/runs"), &id);
+    let opened = Opened { dir, state, live, stands_in: false, damage: vec![] };
+    drop(send(model, Msg::Opened(ticket, Box::new(opened))));
+}
+
+/// A screen with a past run of 4 by 3 points, of which some failed.
+pub(crate) fn past(size: (u16, u16)) -> Model {
+    use Verdict::{Fail, Pass, Timeout};
+    let mut model = previewed(size, &[]);
+    let (good, bad) = (vec![Pass, Pass], vec![Pass, Fail]);
+    let mut verdicts = vec![good; 12];
+    for at in [3, 7] {
+        verdicts[at] = bad.clone();
+    }
+    verdicts[11] = vec![Timeout, Timeout];
+    open(&mut model, state(&plan(4, 3), &verdicts), false);
+    model
+}
+
+/// A screen with a run that is in its fifth sub-run.
+pub(crate) fn live(size: (u16, u16)) -> Model {
+    let mut model = previewed(size, &[]);
+    let plan = plan(4, 3);
+    let mut state = kit::state(&plan);
+    let events = kit::recorded(kit::story(&plan, &vec![vec![Verdict::Pass, Verdict::Pass]; 5]));
+    // All but what ends the fifth and the run.
+    let cut = events.len().saturating_sub(5);
+    events.iter().take(cut).for_each(|recorded| state.apply(recorded));
+    state.end = None;
+    state.status = RunStatus::Running;
+    open(&mut model, state, true);
+    model
+}
+
+/// A line of the history.
+pub(crate) fn run_line(id: &str, status: RunStatus, verdict: Option<Verdict>) -> RunLine {
+    let plan = plan(4, 3);
+    let mut state = kit::state(&plan);
+    state.header.run_id = id.to_owned();
+    state.status = status;
+    state.end = verdict.map(|verdict| (verdict, 0));
+    let summary = state.summary();
+    let json = serde_json::to_vec(&summary).unwrap();
+    let mut summary: crate::domain::summary::RunSummary<RowCount> = serde_json::from_slice(&json).unwrap();
+    if let Some(verdict) = verdict {
+        *summary.counts.entry(verdict).or_default() = 12;
+    }
+    let id = RunId::parse(id).unwrap();
+    let entry = RunEntry { dir: RunDir::at(std::path::Path::new("/ws/runs"), &id), id, summary: Ok(summary) };
+    rows::runs(vec![entry], now()).remove(0)
+}
+
+/// Gives the screen three runs: one that passed, one that failed, one that was interrupted.
+pub(crate) fn with_runs(model: &mut Model) {
+    let runs = vec![
+        run_line("rr-20250101T010101Z-abc123", RunStatus::Completed, Some(Verdict::Pass)),
+        run_line("rr-20241231T230000Z-9f3c1e", RunStatus::Completed, Some(Verdict::Fail)),
+        run_line("rr-20241122T120000Z-77ab02", RunStatus::Interrupted, None),
+    ];
+    drop(send(model, Msg::Runs(runs)));
+}
+
+/// Sends one message.
+pub(crate) fn send(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    update(model, msg, Timestamp::from_millis(now().millis() + 1000).unwrap())
+}
+
+/// Presses keys, written as in the key file, blanks between.
+pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
+    let mut effects = vec![];
+    for word in keys.split(' ').filter(|word| !word.is_empty()) {
+        let keys: Keys = word.parse().unwrap();
+        for chord in keys.chords() {
+            effects.extend(send(model, Msg::Key(chord)));
+        }
+    }
+    effects
+}
+
+/// What the screen shows.
+pub(crate) fn screen(model: &Model) -> String {
+    let (width, height) = model.size;
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| view(model, frame.area(), frame.buffer_mut())).unwrap();
+    let buffer = terminal.backend().buffer().clone();
+    let line =
+        |y: u16| (0..width).map(|x| buffer[(x, y)].symbol().to_owned()).collect::<String>().trim_end().to_owned();
+    (0..height).map(line).collect::<Vec<_>>().join("\n")
+}
