@@ -161,6 +161,8 @@ pub struct Model {
     pub choice: Choice,
     /// All runs, newest first.
     pub runs: Vec<RunLine>,
+    /// They were listed once.
+    pub runs_known: bool,
     /// Those that the filter lets through.
     pub shown_runs: Vec<usize>,
     /// The cursor in them.
@@ -238,6 +240,7 @@ impl Model {
             workspace_errors: vec![],
             choice: Choice::default(),
             runs: vec![],
+            runs_known: false,
             shown_runs: vec![],
             run_at: ListCursor::default(),
             run_filter: String::new(),

@@ -220,7 +220,12 @@ fn runs(model: &mut Model, runs: Vec<crate::tui::lists::RunLine>) -> Vec<Effect>
     model.runs = runs;
     filter_runs(model, selected.as_deref());
     model.dirty = true;
-    vec![]
+    let first = !std::mem::replace(&mut model.runs_known, true);
+    // A sweep that goes on is what somebody comes back for.
+    match available::live_elsewhere(model) {
+        Some(live) if first && model.errand.is_none() && model.run().is_none() => act::open(model, live),
+        _ => vec![],
+    }
 }
 
 /// Applies the filter and keeps the cursor on the run on which it was.
@@ -293,7 +298,7 @@ fn opened(model: &mut Model, ticket: Ticket, opened: Opened) -> Vec<Effect> {
         reading: None,
     }));
     model.dirty = true;
-    vec![]
+    if live { vec![Effect::ListRuns] } else { vec![] }
 }
 
 fn events(model: &mut Model, ticket: Ticket, events: Vec<crate::domain::event::Recorded>) -> Vec<Effect> {
