@@ -226,7 +226,10 @@ fn with_choice(model: &mut Model, effect: impl FnOnce(Choice) -> Effect) -> Vec<
 }
 
 fn start(model: &mut Model) -> Vec<Effect> {
-    let Some(previewed) = model.previewed() else { return vec![] };
+    let Some(previewed) = model.previewed() else {
+        model.say(Tone::Good, "this is what S starts: once more asks for the limits");
+        return update::preview(model);
+    };
     if let Some(refusal) = &previewed.preview.refusal {
         let refused = crate::tui::refused::of(refusal);
         model.dialog = Some(dialogs::text::refused(&refused));

@@ -98,7 +98,7 @@ fn preview(model: &Model) -> Option<String> {
             previewed.preview.refusal.as_ref().map(|_| "the plan cannot be started: S says why".to_owned())
         }
         None if model.pending.is_some() => Some("the plan is being expanded".to_owned()),
-        None => Some("a run is open: Enter on a flow previews it".to_owned()),
+        None => Some("a run is open: S or Enter previews what is chosen".to_owned()),
     }
 }
 
@@ -108,6 +108,10 @@ fn start(model: &Model) -> Option<String> {
     }
     if model.live().is_some() {
         return Some("a run is going on: x stops it".to_owned());
+    }
+    // What is chosen is shown before it is started, where a run has taken its place.
+    if model.run().is_some() && !model.choice.flow.is_empty() && !model.choice.margin.is_empty() {
+        return None;
     }
     // A refusal is opened as a dialog, so that it says which value, which bound, which file and line.
     preview(model).filter(|_| model.previewed().is_none_or(|previewed| previewed.preview.refusal.is_none()))

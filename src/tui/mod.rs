@@ -23,6 +23,7 @@ pub mod field;
 pub mod footer;
 pub mod guard;
 pub mod header;
+pub mod key_page;
 pub mod keys;
 pub mod layout;
 pub mod lists;

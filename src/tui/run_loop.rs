@@ -62,7 +62,13 @@ where
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Left),
+            Err(RecvTimeoutError::Disconnected) => {
+                // Nobody is left to say anything: what was said last is still shown.
+                if model.dirty {
+                    draw(terminal, model, stage)?;
+                }
+                return Ok(model.exit.take().unwrap_or(Exit::Left));
+            }
         }
         let now = Instant::now();
         if model.live().is_some() && next_second <= now {

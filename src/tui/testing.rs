@@ -34,7 +34,7 @@ use crate::tui::view::view;
 
 /// The clock of tests.
 pub(crate) fn now() -> Timestamp {
-    Timestamp::parse("2025-01-01T01:10:00.000Z").unwrap()
+    Timestamp::parse("1970-01-01T00:00:50.000Z").unwrap()
 }
 
 /// A look with every colour.

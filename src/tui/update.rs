@@ -444,3 +444,7 @@ pub fn ask(model: &mut Model, action: Action) -> Vec<Effect> {
     }
     act::act(model, action)
 }
+
+#[cfg(test)]
+#[path = "update_tests.rs"]
+mod tests;

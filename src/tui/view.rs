@@ -53,3 +53,7 @@ fn log(model: &Model, area: Rect, buf: &mut Buffer) {
     let inside = panes::framed(model, Pane::Log, area, buf, &model.log.title(), right, below);
     model.log.view(inside, buf, &look.palette, focused);
 }
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;

@@ -182,3 +182,7 @@ fn declined(model: &mut Model) -> Next {
     model.say(Tone::Warning, "declined; nothing was started");
     Next::Close(vec![])
 }
+
+#[cfg(test)]
+#[path = "confirm_tests.rs"]
+mod tests;

@@ -69,6 +69,8 @@ pub fn document(
 ) {
     let name = file.rsplit('/').next().unwrap_or(file);
     let about = if broken { "! errors" } else { about };
+    // Of `4x3 = 12 pts` the sum is what counts where there is no room for all of it.
+    let about = if area.width < 30 { about.rsplit("= ").next().unwrap_or(about) } else { about };
     let room = usize::from(area.width).saturating_sub(3);
     // What a name leaves over is for the figures; where it leaves nothing the name is all there is.
     let name = if room < name.len() + about.len() + 1 { name.trim_end_matches(".yaml") } else { name };
