@@ -15,6 +15,8 @@ mod floors;
 #[cfg(test)]
 mod maintain;
 #[cfg(test)]
+mod picture;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod schemas;
