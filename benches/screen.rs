@@ -124,7 +124,7 @@ fn finish(index: u32) -> Vec<Recorded> {
 
 fn opened(workspace: &Workspace, size: (u16, u16), state: RunState) -> Model {
     let themes = Themes::read(workspace.path(), None);
-    let theme = themes.find("dark").and_then(|entry| entry.theme.clone()).expect("a theme");
+    let theme = themes.find("default").and_then(|entry| entry.theme.clone()).expect("a theme");
     let look = Look { palette: Palette::new(&theme, Depth::True), ascii: false, motion: true };
     let around = Surroundings {
         workspace: PathBuf::from("/ws"),

@@ -90,11 +90,3 @@ pub fn plan_of(path: &Path) -> Result<Plan, Failure> {
         _ => Failure::rig(format!("failed to {}", sanitize::escaped(&error.to_string()))),
     })
 }
-/// x
-pub fn open_cells(context: &Context, asked: &str) -> Result<StoredRun, Failure> {
-    load_failures(context, asked)
-}
-/// x
-pub fn sub_run(_d: &crate::store::layout::RunDir, _id: &str, _i: u32) -> (Vec<Execution>, Vec<Damage>) {
-    (vec![], vec![])
-}

@@ -143,10 +143,10 @@ impl Merged {
         self.cut_before(position.stream, piece)
     }
 
-    /// The place before a line.
+    /// The place before a line, also if its stream is hidden.
     pub fn cut_before(&mut self, stream: Stream, piece: Piece) -> Cut {
         let cut = Cut::default().with(stream, piece.start);
-        if self.streams != Streams::Both {
+        if self.streams != Streams::Both && self.streams.has(stream) {
             return cut;
         }
         let slot = self.slot(stream, piece);

@@ -23,7 +23,7 @@ const MOST_TEXT: usize = 4 << 20;
 /// How short.
 const SHORT: usize = 4096;
 /// Bytes that are looked at to fill one window at once when lines are filtered.
-const AT_ONCE: u64 = 2 << 20;
+const AT_ONCE: u64 = 256 * 1024;
 
 /// Where the logs of an execution are.
 #[derive(Debug, Clone, PartialEq, Eq)]

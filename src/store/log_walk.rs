@@ -9,6 +9,15 @@ use super::log_merge::{Cut, Merged};
 use super::log_samples::Stream;
 use super::log_scan::Target;
 
+/// Around what lines are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Around {
+    Place,
+    End,
+    /// The end, and lines above were let go, since there were as many below them as were asked for.
+    EndAlone,
+}
+
 /// Lines found around a place.
 #[derive(Debug)]
 pub struct Walk {
@@ -25,9 +34,7 @@ pub struct Walk {
     is_end: bool,
     /// What was settled when the search downward began.
     settled: Cut,
-    follows: bool,
-    /// Lines were let go, since there were as many below them as were asked for.
-    has_let_go: bool,
+    around: Around,
 }
 
 impl Walk {
@@ -46,9 +53,12 @@ impl Walk {
             is_top: false,
             is_end: false,
             settled,
-            follows: place.is_none(),
-            has_let_go: false,
+            around: if place.is_none() { Around::End } else { Around::Place },
         }
+    }
+
+    fn follows(&self) -> bool {
+        self.around != Around::Place
     }
 
     /// Looks for so many lines above and below; of the end, for all below. About so many bytes are looked at in each
@@ -61,25 +71,25 @@ impl Walk {
         buffer: &mut Vec<u8>,
     ) -> bool {
         // Downward first: what is new is what a follower waits for.
-        while !self.is_end && (self.follows || self.below.len() < below) {
+        while !self.is_end && (self.follows() || self.below.len() < below) {
             match self.down.step(merged, budget, buffer) {
                 Step::Found(stream, piece) => self.below.push_back((stream, piece)),
                 Step::Nothing => self.is_end = true,
                 Step::More => return true,
             }
-            if self.follows && self.below.len() > above.max(1) {
+            if self.follows() && self.below.len() > above.max(1) {
                 self.below.pop_front();
                 self.above.clear();
-                self.has_let_go = true;
+                self.around = Around::EndAlone;
             }
         }
-        if self.has_let_go && self.below.len() < above {
+        if self.around == Around::EndAlone && self.below.len() < above {
             // More are asked for than before, or some have turned out to stand elsewhere.
             *self = Self::new(merged, self.target.clone(), None);
             return self.work(merged, (above, below), budget, buffer);
         }
         // What is above lines that were let go is never shown.
-        let wanted = if self.follows { above.saturating_sub(self.below.len()) } else { above };
+        let wanted = if self.follows() { above.saturating_sub(self.below.len()) } else { above };
         while !self.is_top && self.above.len() < wanted {
             match self.up.step(merged, budget, buffer) {
                 Step::Found(stream, piece) => self.above.push_front((stream, piece)),
@@ -114,12 +124,12 @@ impl Walk {
 
     /// All lines, from above to below, and how many of them are above the place.
     pub fn lines(&self) -> (impl Iterator<Item = (Stream, Piece)>, usize) {
-        let place = self.above.len() + if self.follows { self.below.len() } else { 0 };
+        let place = self.above.len() + if self.follows() { self.below.len() } else { 0 };
         (self.above.iter().chain(&self.below).copied(), place)
     }
 
     /// There is nothing above the first line, and nothing below the last.
     pub fn ends(&self) -> (bool, bool) {
-        (self.is_top, self.is_end)
+        (self.is_top && self.around != Around::EndAlone, self.is_end)
     }
 }

@@ -167,8 +167,8 @@ fn motion(model: &mut Model, action: Action) -> Vec<Effect> {
                 match action {
                     Action::Down => LogAct::Down(1),
                     Action::Up => LogAct::Up(1),
-                    Action::Left => LogAct::Left,
-                    Action::Right => LogAct::Right,
+                    Action::Left => LogAct::Left(8),
+                    Action::Right => LogAct::Right(8),
                     Action::First => LogAct::Top,
                     Action::Last => LogAct::Bottom,
                     Action::PageDown => LogAct::PageDown,

@@ -99,7 +99,7 @@ pub fn open(context: &Context, options: Options) -> Result<Left, Failure> {
         Look { palette: Palette::new(&options.theme, options.depth), ascii: options.ascii, motion: options.motion };
     let mut model = Model::new(size, look, around, keymap, now());
     let (out, inbox) = channel();
-    let backstage = Backstage::start(context.clone(), program.clone().unwrap_or_default(), out.clone(), true);
+    let backstage = Backstage::start(context.clone(), program.clone().unwrap_or_default(), out.clone(), options.depth);
     let mut house = House { backstage: backstage.map_err(broken)?, guard: None, editor: options.editor };
     house.guard = Some(Guard::enter(true, program.as_deref()).map_err(broken)?);
     let stream = BufWriter::with_capacity(1 << 16, io::stdout());

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::commands::context::Context;
 use crate::domain::host::HostFacts;
+use crate::domain::theme::Depth;
 use crate::domain::time::Timestamp;
 use crate::host::collect;
 use crate::host::telemetry::Sampler;
@@ -62,22 +63,20 @@ pub struct Backstage {
 }
 
 impl Backstage {
-    /// Begins. `terminal` says whether the terminal is read.
-    pub fn start(context: Context, program: PathBuf, out: Sender<Msg>, terminal: bool) -> std::io::Result<Self> {
+    /// Begins. Logs are read for a terminal of so many colours.
+    pub fn start(context: Context, program: PathBuf, out: Sender<Msg>, depth: Depth) -> std::io::Result<Self> {
         let (effects, asked) = unbounded_channel();
         let (reading, control) = unbounded_channel();
-        let log = crate::tui::log_thread::start({
+        let log = crate::tui::log_thread::start(depth, {
             let out = out.clone();
             move |reply| drop(out.send(Msg::Log(reply)))
-        });
+        })?;
         let shared = Arc::new(Shared { context, program, host: Mutex::new(None), out });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("backstage".to_owned()).spawn(move || {
             runtime.block_on(async {
-                if terminal {
-                    tokio::spawn(events::terminal(shared.out.clone(), control));
-                    tokio::spawn(events::signals(shared.out.clone()));
-                }
+                tokio::spawn(events::terminal(shared.out.clone(), control));
+                tokio::spawn(events::signals(shared.out.clone()));
                 serve(&shared, asked).await;
             });
             // What still works, a report say, is not waited for: it writes whole files or none.

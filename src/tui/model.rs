@@ -255,7 +255,8 @@ impl Model {
             stale: false,
             step_at: ListCursor::default(),
             step_follows: true,
-            log: LogPane::default(),
+            // Times are UTC, as in every record.
+            log: LogPane::new(0),
             log_of: None,
             telemetry: None,
             sampling: Sampling::Off,

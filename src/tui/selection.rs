@@ -65,7 +65,7 @@ fn show_log(model: &mut Model, effects: &mut Vec<Effect>) {
     if key == model.log_of {
         return;
     }
-    let before = std::mem::replace(&mut model.log_of, key);
+    model.log_of = key;
     let what = execution(model).and_then(|execution| {
         let run = model.run()?;
         let (sub_run, _, live) = key?;
@@ -82,10 +82,8 @@ fn show_log(model: &mut Model, effects: &mut Vec<Effect>) {
         };
         Some((format!("{short}/{}", name.as_str()), files, live && run.live))
     });
-    // The same execution, over now: the place in its log stays.
-    let same = before.zip(key).is_some_and(|(a, b)| (a.0, a.1) == (b.0, b.1));
-    let requests = if same { model.log.over(what) } else { model.log.show(what) };
-    effects.extend(requests.into_iter().map(Effect::Log));
+    // The same execution, over now, keeps its place.
+    effects.extend(model.log.show(what).into_iter().map(Effect::Log));
 }
 
 /// What has changed since the selected run is looked up when somebody stands on it.

@@ -65,9 +65,8 @@ pub fn update(model: &mut Model, msg: Msg, now: Timestamp) -> Vec<Effect> {
             vec![]
         }
         Msg::Log(reply) => {
-            model.log.receive(reply);
             model.dirty = true;
-            vec![]
+            model.log.receive(reply).into_iter().map(Effect::Log).collect()
         }
         Msg::Telemetry(telemetry) => {
             if model.sampling != Sampling::Off && model.telemetry.as_ref() != Some(&telemetry) {

@@ -49,7 +49,9 @@ fn picture() -> String {
     command.args(["--theme", "dark"]);
     command.cwd(&workspace);
     command.env_clear();
-    for (key, value) in [("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("PATH", "/usr/bin:/bin"), ("HOME", "/")] {
+    for (key, value) in
+        [("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("PATH", "/usr/bin:/bin"), ("HOME", "/")]
+    {
         command.env(key, value);
     }
     command.env("ROAD_RUNNER_HOST_LOCK", folder.path().join("lock"));
@@ -117,7 +119,12 @@ fn span(out: &mut String, row: u16, column: u16, cells: u16, text: &str, look: &
     let (x, y) = (8.0 + f64::from(column) * WIDTH, 8.0 + f64::from(row) * HEIGHT);
     let length = f64::from(cells) * WIDTH;
     if look.ground != GROUND {
-        writeln!(out, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{length:.1}\" height=\"{HEIGHT}\" fill=\"{}\"/>", look.ground).unwrap();
+        writeln!(
+            out,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{length:.1}\" height=\"{HEIGHT}\" fill=\"{}\"/>",
+            look.ground
+        )
+        .unwrap();
     }
     if text.trim().is_empty() {
         return;

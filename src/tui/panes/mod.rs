@@ -2,6 +2,8 @@
 
 pub mod flows;
 pub mod log;
+pub mod log_rows;
+pub mod log_view;
 pub mod margins;
 pub mod runs;
 pub mod shmoo;
