@@ -7,6 +7,7 @@ pub mod chord;
 pub mod colour;
 pub mod event;
 pub mod flow;
+pub mod gist;
 pub mod headroom;
 pub mod host;
 pub mod keymap;

@@ -1,20 +1,22 @@
 //! The one fold: what a run looks like after the events so far. Screens, summaries, reports and resume all use it.
 
+mod sub_run;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::domain::event::{
-    Applied, Cancelling, Recorded, RunEvent, RunStatus, StepFinished, StepSpawned, StepStarted,
-};
+use crate::domain::event::{Cancelling, Recorded, RunEvent, RunStatus};
+use crate::domain::gist::Gist;
 use crate::domain::name::Name;
 use crate::domain::plan::Plan;
-use crate::domain::tally::{self, Child, Flaky, Gap};
+use crate::domain::tally::{self, Child, Gap};
 use crate::domain::time::Timestamp;
-use crate::domain::verdict::{CancelReason, Effects, Verdict};
+use crate::domain::verdict::{CancelReason, Verdict};
+
+use sub_run::Rules;
+pub use sub_run::{Execution, SubRunState};
 
 /// What is known of a run besides its plan before its first event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,44 +62,6 @@ pub struct RunState {
     swept: BTreeMap<Name, Vec<String>>,
 }
 
-/// A sub-run after the events so far.
-#[derive(Debug, Clone, Default)]
-pub struct SubRunState {
-    /// It has begun.
-    pub started_at: Option<Timestamp>,
-    /// It has ended.
-    pub ended_at: Option<Timestamp>,
-    /// How it ended.
-    pub verdict: Option<Verdict>,
-    /// What was seen.
-    pub effects: Effects,
-    /// Why it or part of it was not measured.
-    pub reason: Option<Arc<str>>,
-    /// A combination was the unit's failure after its pass rule, whatever the sub-run's verdict.
-    pub unit_failed: bool,
-    /// A combination was the rig's failure.
-    pub rig_failed: bool,
-    /// Repetitions disagree.
-    pub flaky: Option<Flaky>,
-    /// A judged step had a swept field that nobody applied.
-    pub unapplied: bool,
-    /// Its executions so far; empty again after [`RunState::forget_steps`].
-    pub executions: Vec<Execution>,
-}
-
-/// One execution after the events so far.
-#[derive(Debug, Clone)]
-pub struct Execution {
-    /// What was about to start.
-    pub started: Box<StepStarted>,
-    /// When that was recorded.
-    pub at: Timestamp,
-    /// Its process.
-    pub spawned: Option<StepSpawned>,
-    /// How it ended.
-    pub finished: Option<Box<StepFinished>>,
-}
-
 impl RunState {
     /// A run of `plan` before its first event.
     pub fn new(header: RunHeader, plan: Arc<Plan>) -> Self {
@@ -129,7 +93,7 @@ impl RunState {
     /// As [`Self::apply`], of an event that nobody else needs: nothing is copied.
     pub fn absorb(&mut self, recorded: Recorded) {
         let Recorded { seq, at, event } = recorded;
-        self.last_seq = Some(self.last_seq.map_or(seq, |last| last.max(seq)));
+        self.count(seq);
         match event {
             RunEvent::RunStarted(event) => {
                 self.status = RunStatus::Running;
@@ -156,23 +120,6 @@ impl RunState {
                     sub_run.started_at = sub_run.started_at.or(Some(at));
                 }
             }
-            RunEvent::StepStarted(event) => self.step_started(at, event),
-            RunEvent::StepSpawned(event) => {
-                if let Some(execution) = self.execution(event.index) {
-                    execution.spawned = Some(event);
-                }
-            }
-            RunEvent::StepFinished(event) => self.step_finished(event),
-            RunEvent::SubrunClosed(event) => {
-                if let Some(sub_run) = self.current.and_then(|current| self.sub_runs.get_mut(current as usize)) {
-                    // Combinations cut short are weighed by what there is of them.
-                    let gravest: Vec<Verdict> = sub_run.tallies(&self.plan).map(|child| child.verdict).collect();
-                    for verdict in gravest {
-                        sub_run.weigh(verdict);
-                    }
-                    sub_run.close(at, event.verdict, event.reason.as_deref());
-                }
-            }
             RunEvent::SubrunFinished(event) => {
                 if let Some(sub_run) = self.sub_runs.get_mut(event.index as usize) {
                     // The sub-run's own word wins where it has one.
@@ -187,60 +134,41 @@ impl RunState {
                 self.ended_at = Some(at);
                 self.end = Some((event.verdict, event.exit_code));
             }
-            RunEvent::SubrunOpened(_) | RunEvent::RailMoving(_) | RunEvent::RailHeld(_) | RunEvent::RailRestored(_) => {
-            }
-        }
-    }
-
-    fn current_mut(&mut self) -> Option<&mut SubRunState> {
-        self.sub_runs.get_mut(self.current? as usize)
-    }
-
-    fn execution(&mut self, index: u32) -> Option<&mut Execution> {
-        self.current_mut()?.execution_mut(index)
-    }
-
-    fn step_started(&mut self, at: Timestamp, started: Box<StepStarted>) {
-        let Some(sub_run) = self.current_mut() else { return };
-        let index = started.index;
-        let execution = Execution { started, at, spawned: None, finished: None };
-        // Another attempt takes the place of the one before.
-        match sub_run.executions.binary_search_by_key(&index, |e| e.started.index) {
-            Ok(before) => {
-                if let Some(slot) = sub_run.executions.get_mut(before) {
-                    *slot = execution;
+            event => {
+                if let Some((sub_run, rules)) = self.current_mut() {
+                    sub_run.absorb(&rules, at, event);
                 }
             }
-            Err(place) => sub_run.executions.insert(place, execution),
         }
     }
 
-    fn step_finished(&mut self, event: Box<StepFinished>) {
-        let Some(sub_run) = self.current.and_then(|c| self.sub_runs.get_mut(c as usize)) else { return };
-        sub_run.effects.extend(event.effects.iter().copied());
-        let (index, verdict) = (event.index, event.verdict);
-        let Some(execution) = sub_run.execution_mut(index) else { return };
-        execution.finished = Some(event);
-        if verdict > Verdict::Skipped {
-            let nobody = |field: &String| execution.started.applied.get(field) == Some(&Applied::None);
-            let unapplied = self.swept.get(&execution.started.adapter).is_some_and(|swept| swept.iter().any(nobody));
-            sub_run.unapplied |= unapplied;
+    /// Takes in a line of the current sub-run's journal of which only the gist was read: the same fold, and no execution
+    /// is kept.
+    pub fn take_in(&mut self, seq: u64, at: Timestamp, gist: &Gist<'_>) {
+        self.count(seq);
+        if let Some((sub_run, rules)) = self.current_mut() {
+            sub_run.take_in(&rules, at, gist);
         }
-        let tally = self.combination_tally(index);
-        if let (Some(tally), Some(sub_run)) = (tally, self.current_mut()) {
-            sub_run.weigh(tally.verdict);
-            if let Some(flaky) = tally.flaky {
-                // The least certain combination speaks for the sub-run.
-                let before = sub_run.flaky.filter(|b| b.pass * flaky.of <= flaky.pass * b.of);
-                sub_run.flaky = before.or(Some(flaky));
-            }
-        }
+    }
+
+    /// Folds an event of a sub-run's own journal into `sub_run`, which is kept apart from those of this run.
+    pub fn absorb_into(&self, sub_run: &mut SubRunState, recorded: Recorded) {
+        sub_run.absorb(&Rules { plan: &self.plan, swept: &self.swept }, recorded.at, recorded.event);
+    }
+
+    fn count(&mut self, seq: u64) {
+        self.last_seq = Some(self.last_seq.map_or(seq, |last| last.max(seq)));
+    }
+
+    fn current_mut(&mut self) -> Option<(&mut SubRunState, Rules<'_>)> {
+        let rules = Rules { plan: &self.plan, swept: &self.swept };
+        Some((self.sub_runs.get_mut(self.current? as usize)?, rules))
     }
 
     /// Drops the step details of a sub-run that has been summed up; what cells and counts need stays.
     pub fn forget_steps(&mut self, index: u32) {
         if let Some(sub_run) = self.sub_runs.get_mut(index as usize) {
-            sub_run.executions = vec![];
+            sub_run.forget_steps();
         }
     }
 
@@ -253,16 +181,8 @@ impl RunState {
     /// The verdict after its pass rule of the combination that the execution at `index` of the current sub-run belongs
     /// to, once all its repetitions have ended.
     pub fn combination_verdict(&self, index: u32) -> Option<Verdict> {
-        self.combination_tally(index).map(|tally| tally.verdict)
-    }
-
-    fn combination_tally(&self, index: u32) -> Option<tally::Tally> {
         let sub_run = self.sub_runs.get(self.current? as usize)?;
-        let (template, _, repetition) = self.plan.experiment.locate(index)?;
-        let first = index - repetition;
-        let verdicts: Vec<Verdict> = sub_run.finished(first, template.repeat).map(|f| f.verdict).collect();
-        let complete = verdicts.len() >= template.repeat as usize;
-        complete.then(|| tally::repetitions(template.pass_rule, &verdicts)).flatten()
+        sub_run.combination(&self.plan, index).map(|tally| tally.verdict)
     }
 
     /// The run's verdict from its sub-runs so far; those never started count as a gap.
@@ -294,48 +214,5 @@ impl RunState {
     pub fn in_flight(&self) -> Option<&Execution> {
         let sub_run = self.sub_runs.get(self.current? as usize)?;
         sub_run.executions.iter().rfind(|e| e.finished.is_none())
-    }
-}
-
-impl SubRunState {
-    fn close(&mut self, at: Timestamp, verdict: Verdict, reason: Option<&str>) {
-        self.ended_at = Some(at);
-        self.verdict = Some(verdict);
-        self.reason = reason.map(Into::into);
-        self.weigh(verdict);
-    }
-
-    /// A verdict after its pass rule: one that a rule forgives is no failure.
-    fn weigh(&mut self, verdict: Verdict) {
-        self.unit_failed |= verdict.is_unit_failure();
-        self.rig_failed |= verdict == Verdict::Error;
-    }
-
-    fn execution_mut(&mut self, index: u32) -> Option<&mut Execution> {
-        let place = self.executions.binary_search_by_key(&index, |e| e.started.index).ok()?;
-        self.executions.get_mut(place)
-    }
-
-    /// The ended executions among `count` from `first` on.
-    fn finished(&self, first: u32, count: u32) -> impl Iterator<Item = &StepFinished> {
-        let from = self.executions.partition_point(|e| e.started.index < first);
-        let within = move |e: &&Execution| e.started.index - first < count;
-        self.executions.iter().skip(from).take_while(within).filter_map(|e| e.finished.as_deref())
-    }
-
-    /// Every combination that has an ended execution, in order, weighed by its rule.
-    fn tallies<'s>(&'s self, plan: &'s Plan) -> impl Iterator<Item = Child> + 's {
-        let combinations = plan.experiment.steps.iter().flat_map(|s| s.combinations.iter().map(move |_| s));
-        let mut next = 0;
-        combinations.filter_map(move |template| {
-            let first = next;
-            next += template.repeat;
-            let verdicts: Vec<Verdict> = self.finished(first, template.repeat).map(|f| f.verdict).collect();
-            let tally = tally::repetitions(template.pass_rule, &verdicts)?;
-            // A rule's skip has no exit code; the diagnostic's own word has one.
-            let own_word = |f: &StepFinished| f.verdict == Verdict::Skipped && f.exit_code.is_some();
-            let skipped = self.finished(first, template.repeat).any(own_word);
-            Some(Child { verdict: tally.verdict, leaves_gap: skipped && !template.optional })
-        })
     }
 }

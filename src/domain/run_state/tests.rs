@@ -4,12 +4,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::event::{
-    RailLevel, RailMoving, RunFinished, RunResumed, RunStarted, SubrunClosed, SubrunFinished, SubrunStarted,
+    Journal, RailLevel, RailMoving, RunFinished, RunResumed, RunStarted, StepFinished, StepSpawned, SubrunClosed,
+    SubrunFinished, SubrunStarted,
 };
 use crate::domain::flow::PassRule;
 use crate::domain::kit::{self, World, name};
 use crate::domain::summary::{RunSummary, SubRunRow, SubRunSummary};
-use crate::domain::verdict::{CancelReason, Effect};
+use crate::domain::verdict::{CancelReason, Effect, Effects};
 use Verdict::{Aborted, Crashed, Error, Fail, Inconclusive, Pass, Skipped, Timeout};
 
 /// Three points, at each a step of two combinations and two repetitions: four executions.
@@ -343,6 +344,41 @@ proptest! {
             RunEvent::read_body(event.name(), std::str::from_utf8(&body).unwrap()).unwrap().unwrap()
         });
         prop_assert_eq!(told(&fold(&plan, read.collect())), told(&fold(&plan, events)));
+    }
+
+    #[test]
+    fn the_gist_of_its_lines_makes_the_same_run((plan, events) in any_stream()) {
+        let mut whole = fold(&plan, events.clone());
+        let mut state = kit::state(&plan);
+        for recorded in kit::recorded(events) {
+            match recorded.event.journal() {
+                Journal::Run => state.apply(&recorded),
+                Journal::SubRun => state.take_in(recorded.seq, recorded.at, &Gist::of(&recorded.event)),
+            }
+        }
+        prop_assert_eq!((0..6).map(|index| state.combination_verdict(index)).collect::<Vec<_>>(),
+            (0..6).map(|index| whole.combination_verdict(index)).collect::<Vec<_>>());
+        whole.sub_runs.iter_mut().for_each(|sub_run| sub_run.executions.clear());
+        prop_assert_eq!(told(&state), told(&whole));
+    }
+
+    #[test]
+    fn a_sub_run_alone_is_what_it_is_in_the_run((plan, events) in any_stream()) {
+        let whole = fold(&plan, events.clone());
+        let mut alone = vec![SubRunState::default(); 3];
+        let mut current = None;
+        for recorded in kit::recorded(events) {
+            if let RunEvent::SubrunStarted(event) = &recorded.event {
+                current = Some(event.index as usize);
+            } else if recorded.event.journal() == Journal::SubRun
+                && let Some(sub_run) = current.and_then(|index| alone.get_mut(index))
+            {
+                whole.absorb_into(sub_run, recorded);
+            }
+        }
+        for (alone, within) in alone.iter().zip(&whole.sub_runs) {
+            prop_assert_eq!(format!("{:?}", alone.executions), format!("{:?}", within.executions));
+        }
     }
 
     #[test]
