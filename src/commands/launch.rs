@@ -272,7 +272,7 @@ mod tests {
     fn commands_are_what_a_person_would_type() {
         let check = |launch: &Launch, expected: &str| {
             assert_eq!(launch.line(), expected);
-            assert!(crate::domain::sanitize::line(&launch.line()) == launch.line());
+            assert_eq!(sanitize::line(&launch.line()), launch.line());
         };
         check(&fresh(), "road_runner run --flow flows/x.yaml --margin down --seed 7");
         let what = What::Stored { run: "rr-1".to_owned(), failed: true, sub_runs: None };

@@ -11,6 +11,7 @@ use crate::domain::sanitize;
 use crate::domain::verdict::{Verdict, exit};
 use crate::store::StoreError;
 use crate::store::history::{self, RunEntry, SelectError};
+use crate::store::layout::RunDir;
 use crate::store::record::{self, Damage, Record};
 use crate::store::record_fold::Folded;
 
@@ -57,6 +58,20 @@ pub fn load(context: &Context, asked: &str) -> Result<StoredRun, Failure> {
 pub fn load_failures(context: &Context, asked: &str) -> Result<StoredRun, Failure> {
     let failed = |execution: &Execution| execution.finished.as_ref().is_none_or(|f| f.verdict != Verdict::Pass);
     Ok(open(select(context, asked)?, failed))
+}
+
+/// Reads the run that `asked` means as far as cells, counts and edges need it, without executions: a run of 100,000 of
+/// them in a fraction of a second. [`sub_run`] has the executions of one sub-run.
+pub fn open_cells(context: &Context, asked: &str) -> Result<StoredRun, Failure> {
+    let record = Record::open(select(context, asked)?);
+    let Folded { state, damage } = record.cells();
+    Ok(StoredRun { entry: record.entry, state, stands_in: record.stands_in, damage })
+}
+
+/// The executions of one sub-run of the run in `dir`, and what is wrong with its journal. Takes a millisecond, whatever
+/// else there is; of a run that is going on as well.
+pub fn sub_run(dir: &RunDir, state: &RunState, index: u32) -> (Vec<Execution>, Vec<Damage>) {
+    crate::store::sub_run::executions(dir, state, index)
 }
 
 /// Reads a run with those of its executions that are to be kept; whatever is damaged is said in [`StoredRun::damage`].

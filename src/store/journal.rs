@@ -123,6 +123,9 @@ pub fn encode(recorded: &Recorded, line: &mut Vec<u8>) -> serde_json::Result<()>
     Ok(())
 }
 
+/// Takes one line, or says what is wrong with it.
+pub(super) type EachLine<'f> = &'f mut dyn FnMut(&[u8]) -> Result<(), String>;
+
 /// Follows one journal from its beginning, whether it is still growing, complete, or not there yet.
 #[derive(Debug)]
 pub struct JournalTail {
@@ -162,6 +165,14 @@ impl JournalTail {
     /// Hands over the lines that were completed since the last time, in the order of the file.
     /// A torn end is left for later; events of a newer program are passed over.
     pub fn poll(&mut self, each: &mut dyn FnMut(Recorded)) -> Result<(), StoreError> {
+        self.poll_lines(&mut |line| {
+            decode(line)?.into_iter().for_each(&mut *each);
+            Ok(())
+        })
+    }
+
+    /// As [`Self::poll`], with each line as it stands; what `each` says is wrong with it is damage, or the torn end.
+    pub(super) fn poll_lines(&mut self, each: EachLine<'_>) -> Result<(), StoreError> {
         let Some(file) = self.open()? else { return Ok(()) };
         let size = file.metadata().map_err(StoreError::io("read", &self.path))?.len();
         if size < self.offset {
@@ -208,11 +219,11 @@ impl JournalTail {
     }
 
     /// Reads complete lines; returns how many bytes they were. Fewer than given: the rest is the torn end.
-    fn take(&mut self, whole: &[u8], each: &mut dyn FnMut(Recorded)) -> Result<usize, StoreError> {
+    fn take(&mut self, whole: &[u8], each: EachLine<'_>) -> Result<usize, StoreError> {
         let mut taken = 0;
         while let Some(line) = next_line(whole.get(taken..).unwrap_or_default()) {
-            match decode(line) {
-                Ok(recorded) => recorded.into_iter().for_each(&mut *each),
+            match each(line) {
+                Ok(()) => {}
                 // A crash of the host leaves zeros where blocks were promised and not written. Only at the end, though.
                 Err(_) if line.contains(&0) && !whole.get(taken + line.len()..).is_some_and(has_event) => break,
                 Err(message) => return Err(self.broken(&message)),
@@ -281,7 +292,7 @@ pub fn decode(line: &[u8]) -> Result<Option<Recorded>, String> {
     // Looked through once, and not again at each text in it.
     let line = std::str::from_utf8(line).map_err(|error| format!("not UTF-8 at byte {}", error.valid_up_to()))?;
     // The head as we write it is read by hand; anything else that is the same JSON goes the long way.
-    if let Some((event, seq, at)) = quick_head(line) {
+    if let Some((event, seq, at, _)) = quick_head(line.as_bytes()) {
         return body(event, seq, at, line);
     }
     let head: Head<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
@@ -296,8 +307,8 @@ fn body(event: &str, seq: u64, at: Timestamp, line: &str) -> Result<Option<Recor
     }
 }
 
-fn quick_head(line: &str) -> Option<(&str, u64, Timestamp)> {
-    let line = line.as_bytes();
+/// The head of a line and what follows it, from the comma or the brace on.
+pub(super) fn quick_head(line: &[u8]) -> Option<(&str, u64, Timestamp, &[u8])> {
     let rest = line.strip_prefix(br#"{"event":""#)?;
     let (event, rest) = split_at_quote(rest)?;
     let mut rest = rest.strip_prefix(br#","seq":"#)?;
@@ -308,7 +319,7 @@ fn quick_head(line: &str) -> Option<(&str, u64, Timestamp)> {
     }
     let (at, rest) = split_at_quote(rest.strip_prefix(br#","at":""#)?)?;
     matches!(rest.first(), Some(b',' | b'}')).then_some(())?;
-    Some((event, seq, Timestamp::parse(at)?))
+    Some((event, seq, Timestamp::parse(at)?, rest))
 }
 
 /// A string without escapes, and what follows its closing quote.

@@ -5,6 +5,7 @@ pub mod atomic;
 pub mod contents;
 pub mod error;
 pub mod follow;
+mod gist;
 pub mod hash;
 pub mod history;
 pub mod inputs;
@@ -26,7 +27,9 @@ pub mod record;
 pub mod record_fold;
 pub mod remove;
 pub mod run_id;
+mod scan;
 pub mod space;
+pub mod sub_run;
 
 #[cfg(test)]
 pub(crate) mod test_disk;

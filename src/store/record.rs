@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::StoreError;
 use super::hash;
 use super::history::RunEntry;
-use super::journal::JournalTail;
+use super::journal::{self, EachLine, JournalTail};
 use super::layout::RunDir;
 use crate::domain::event::{Recorded, RunEvent, RunStatus};
 use crate::domain::name::Name;
@@ -153,8 +153,17 @@ pub(super) fn read_journal(
     damage: &mut Vec<Damage>,
     each: &mut dyn FnMut(Recorded),
 ) {
+    let mut each = |line: &[u8]| {
+        journal::decode(line)?.into_iter().for_each(&mut *each);
+        Ok(())
+    };
+    read_lines(dir, path, must, damage, &mut each);
+}
+
+/// As [`read_journal`], with each line as it stands.
+pub(super) fn read_lines(dir: &RunDir, path: &Path, must: bool, damage: &mut Vec<Damage>, each: EachLine<'_>) {
     let mut tail = JournalTail::new(path);
-    match tail.poll(each) {
+    match tail.poll_lines(each) {
         Ok(()) if must && !tail.is_there() => {
             damage.push(Damage::of(dir, &StoreError::io("read", path)(io::Error::from(rustix::io::Errno::NOENT))));
         }

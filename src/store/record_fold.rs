@@ -5,12 +5,15 @@
 //! executions as long as whoever sees a sub-run lets its steps go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::mem;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::record::{Damage, Record, read_journal};
+use super::gist;
+use super::journal;
+use super::record::{Damage, Record, read_journal, read_lines};
 use crate::domain::event::{Recorded, RunEvent, RunStatus, SubrunStarted};
 use crate::domain::run_state::{RunState, SubRunState};
 use crate::domain::summary;
@@ -40,6 +43,15 @@ enum Expect {
     Cannot,
 }
 
+/// How much of a sub-run's journal is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Every execution, as far as it is recorded.
+    Executions,
+    /// What verdicts, effects and counts are made of.
+    Gist,
+}
+
 /// What came of some sub-runs that one thread has read.
 struct Batch<T> {
     made: T,
@@ -62,7 +74,7 @@ impl Record {
         let current = state.current;
         let mut damage = self.damage.clone();
         for sub_run in &self.sub_runs() {
-            self.take_in(&mut state, sub_run, &mut damage);
+            self.take_in(&mut state, sub_run, Depth::Executions, &mut damage);
             each(&mut state, sub_run.index)?;
         }
         state.current = current;
@@ -74,6 +86,23 @@ impl Record {
     /// reading. The state that is returned holds no executions.
     pub fn fold_parts<T: Send, E>(
         &self,
+        part: impl Fn() -> T + Sync,
+        each: impl Fn(&mut T, &RunState, u32) + Sync,
+        join: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<Folded, E> {
+        self.fold_shared(Depth::Executions, part, each, join)
+    }
+
+    /// Folds the journals to all that cells, counts and edges are made of, in several threads and as quickly as it goes:
+    /// each line is checked to be JSON, and only what the fold needs of it is decoded. The state holds no executions.
+    pub fn cells(&self) -> Folded {
+        let Ok(folded) = self.fold_shared(Depth::Gist, || (), |(), _, _| (), |()| Ok::<(), Infallible>(()));
+        folded
+    }
+
+    fn fold_shared<T: Send, E>(
+        &self,
+        depth: Depth,
         part: impl Fn() -> T + Sync,
         each: impl Fn(&mut T, &RunState, u32) + Sync,
         mut join: impl FnMut(T) -> Result<(), E>,
@@ -93,7 +122,7 @@ impl Record {
                 let (own, batches, part, each) = (state.clone(), &batches, &part, &each);
                 scope.spawn(move || {
                     let share = batches.iter().skip(first).step_by(threads).copied();
-                    self.read_share(own, share, part, each, &send);
+                    self.read_share(own, depth, share, part, each, &send);
                 });
                 channels.push(receive);
             }
@@ -117,6 +146,7 @@ impl Record {
     fn read_share<'b, T>(
         &self,
         mut state: RunState,
+        depth: Depth,
         share: impl Iterator<Item = &'b [ToRead]>,
         part: impl Fn() -> T,
         each: impl Fn(&mut T, &RunState, u32),
@@ -125,7 +155,7 @@ impl Record {
         for sub_runs in share {
             let mut batch = Batch { made: part(), sub_runs: vec![], last_seq: None, damage: vec![] };
             for sub_run in sub_runs {
-                self.take_in(&mut state, sub_run, &mut batch.damage);
+                self.take_in(&mut state, sub_run, depth, &mut batch.damage);
                 each(&mut batch.made, &state, sub_run.index);
                 state.forget_steps(sub_run.index);
                 if let Some(slot) = state.sub_runs.get_mut(sub_run.index as usize) {
@@ -147,7 +177,7 @@ impl Record {
     }
 
     /// Takes in the journal of one sub-run.
-    fn take_in(&self, state: &mut RunState, sub_run: &ToRead, damage: &mut Vec<Damage>) {
+    fn take_in(&self, state: &mut RunState, sub_run: &ToRead, depth: Depth, damage: &mut Vec<Damage>) {
         let dir = &self.entry.dir;
         let must = match sub_run.journal {
             Expect::Cannot => return,
@@ -158,13 +188,28 @@ impl Record {
             Err(error) => return damage.push(Damage::of(dir, &error)),
         };
         let mut is_first = true;
-        read_journal(dir, &path, must, damage, &mut |recorded| {
+        // Whose journal it is; a sub-run that has begun already stays begun when it was.
+        let mut begin = |state: &mut RunState, seq, at| {
             if mem::take(&mut is_first) {
-                // Whose journal it is; a sub-run that has begun already stays begun when it was.
                 let began = SubrunStarted { id: sub_run.id.clone(), index: sub_run.index };
-                state.absorb(Recorded { seq: recorded.seq, at: recorded.at, event: began.into() });
+                state.absorb(Recorded { seq, at, event: began.into() });
             }
-            state.absorb(recorded);
+        };
+        if depth == Depth::Executions {
+            return read_journal(dir, &path, must, damage, &mut |recorded| {
+                begin(state, recorded.seq, recorded.at);
+                state.absorb(recorded);
+            });
+        }
+        read_lines(dir, &path, must, damage, &mut |line| {
+            if let Some((seq, at, gist)) = gist::read(line) {
+                begin(state, seq, at);
+                state.take_in(seq, at, &gist);
+            } else if let Some(recorded) = journal::decode(line)? {
+                begin(state, recorded.seq, recorded.at);
+                state.absorb(recorded);
+            }
+            Ok(())
         });
     }
 
@@ -215,10 +260,15 @@ mod tests {
     use std::convert::Infallible;
     use std::fs;
 
-    use super::*;
+    use proptest::prelude::*;
     use rustix::fs::Mode;
 
-    use crate::domain::kit::World;
+    use super::*;
+    use crate::domain::event::StepFinished;
+    use crate::domain::flow::PassRule;
+    use crate::domain::kit::{self, World};
+    use crate::domain::plan::Plan;
+    use crate::domain::verdict::Effect;
     use crate::domain::verdict::Verdict::{self, Fail, Pass, Timeout};
     use crate::store::test_run::{TestRun, frozen, plan};
 
@@ -272,6 +322,7 @@ mod tests {
         assert_eq!((together.damage, together.state.last_seq), (vec![], alone.state.last_seq));
         let summary = |state: &RunState| serde_json::to_string(&(state.summary(), state.failures())).unwrap();
         assert_eq!(summary(&together.state), summary(&alone.state));
+        assert_eq!(told(Record::open(run.entry()).cells().state), told(alone.state));
         let expected: Vec<(u32, usize)> = (0..).zip(all.iter().map(Vec::len)).collect();
         assert_eq!(seen, expected, "in the order of the plan");
         let record = Record::open(run.entry());
@@ -306,6 +357,14 @@ mod tests {
         let shown: String = folded.state.sub_runs.iter().map(|s| glyph(&s.verdict)).collect();
         assert_eq!(shown, sub_runs, "{expected:?}");
         assert_eq!(in_parts(&run).0.damage, folded.damage);
+        let cells = Record::open(run.entry()).cells();
+        assert_eq!((cells.damage, told(cells.state)), (folded.damage, told(folded.state)));
+    }
+
+    /// All that a state says beside its executions.
+    fn told(mut state: RunState) -> String {
+        (0..u32::try_from(state.sub_runs.len()).unwrap()).for_each(|index| state.forget_steps(index));
+        format!("{:?} {:?} {:?} {:#?}", state.status, state.current, state.last_seq, state.sub_runs)
     }
 
     #[test]
@@ -383,5 +442,44 @@ mod tests {
         };
         check(replace("plan.json"), &["plan.json: not a regular file"], "+XT~");
         check(replace("inputs/flows/flow.yaml"), &["inputs/flows/flow.yaml: not a regular file"], "+XT~");
+    }
+
+    /// A run whose executions end as told, each with what was seen and whether it ended by itself.
+    fn any_run() -> impl Strategy<Value = (Arc<Plan>, Vec<RunEvent>)> {
+        let verdict = proptest::sample::select(Verdict::ALL.to_vec());
+        let verdicts = proptest::collection::vec(proptest::collection::vec(verdict, 0..=4), 0..=4);
+        let rule = prop_oneof![Just(PassRule::All), Just(PassRule::Any), Just(PassRule::AtLeast(2))];
+        let effect = proptest::option::of(proptest::sample::select(Effect::ALL.to_vec()));
+        let ends = proptest::collection::vec((effect, proptest::option::of(0..3)), 16);
+        (verdicts, rule, any::<bool>(), ends).prop_map(|(verdicts, rule, applies, ends)| {
+            let mut world = World::grid(2, 2);
+            world.flow.steps[0].repeat = 4;
+            world.flow.steps[0].pass_rule = rule;
+            if !applies {
+                world.adapter("cpu_smoke").params.retain(|param| param.name.as_str() != "vcore");
+            }
+            let plan = frozen(&world);
+            let mut events = kit::story(&plan, &verdicts);
+            let steps = events.iter_mut().filter_map(|event| match event {
+                RunEvent::StepFinished(event) => Some(event),
+                _ => None,
+            });
+            for (step, (effect, exit_code)) in steps.zip(ends) {
+                **step = StepFinished { effects: effect.into_iter().collect(), exit_code, ..(**step).clone() };
+            }
+            (plan, events)
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn cells_are_those_of_the_whole_fold((plan, events) in any_run()) {
+            let run = TestRun::of(&plan, &kit::recorded(events));
+            let cells = Record::open(run.entry()).cells();
+            let whole = folded(&run);
+            prop_assert_eq!((cells.damage, told(cells.state)), (whole.damage, told(whole.state)));
+        }
     }
 }
