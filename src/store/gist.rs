@@ -213,7 +213,7 @@ mod tests {
         let finished = (0_u32..9, verdict(), effects, proptest::option::of(any::<i32>()), reason.clone());
         let finished = finished.prop_map(|(index, verdict, effects, exit_code, reason)| {
             let usual = kit::finished(index, verdict);
-            RunEvent::from(Box::new(crate::domain::event::StepFinished { effects, exit_code, reason, ..usual }))
+            RunEvent::from(Box::new(crate::domain::event::StepFinished { effects, reason, exit_code, ..usual }))
         });
         let closed = (verdict(), reason)
             .prop_map(|(verdict, reason)| crate::domain::event::SubrunClosed { verdict, reason }.into());
