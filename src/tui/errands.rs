@@ -1,8 +1,6 @@
 //! What the screen asks for, done in a thread that may block: each is a call into `commands` and a message with what
 //! came of it. Decides nothing.
 
-use std::sync::Arc;
-
 use crate::commands::estimate::Estimate;
 use crate::commands::failure::Failure;
 use crate::commands::launch::{self, Launch, What};
@@ -11,10 +9,10 @@ use crate::commands::preview;
 use crate::commands::record::{self, NewRecord};
 use crate::commands::rerun::{self, Selection, Source};
 use crate::commands::{compare, drift, export, report, runs, stored, themes, workspace};
+use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
 use crate::report::export::RowForm;
 use crate::store::history::RunEntry;
-use crate::store::layout::RunDir;
 use crate::tui::backstage::{Shared, now};
 use crate::tui::message::{Choice, Effect, Msg, Order, Proposed, Refused};
 use crate::tui::{refused, rows};
@@ -34,7 +32,11 @@ pub fn run(shared: &Shared, effect: Effect) {
             });
             shared.send(Msg::Previewed(ticket, Box::new(preview), estimate));
         }
-        Effect::ReadSubRun(ticket, dir, id, index) => read_sub_run(shared, ticket, &dir, &id, index),
+        Effect::ReadSubRun(ticket, dir, header, plan, index) => {
+            // What went wrong with its journal was told when the run was opened.
+            let (executions, _) = stored::sub_run(&dir, &RunState::new(*header, plan), index);
+            shared.send(Msg::SubRun(ticket, index, executions));
+        }
         Effect::Propose(ticket, order) => shared.send(Msg::Proposed(ticket, propose(shared, &order).map(Box::new))),
         Effect::Start(ticket, launch) => shared.send(Msg::Started(ticket, start(shared, &launch))),
         Effect::Stop(id, how) => {
@@ -89,11 +91,6 @@ fn history(shared: &Shared) -> Vec<RunEntry> {
 fn read_workspace(shared: &Shared) {
     let view = workspace::view(&shared.context, &shared.host(), &history(shared));
     shared.send(Msg::Workspace(Box::new(rows::workspace(&view, &shared.context.workspace))));
-}
-
-fn read_sub_run(shared: &Shared, ticket: u64, dir: &Arc<RunDir>, id: &str, index: u32) {
-    let (executions, _) = stored::sub_run(dir, id, index);
-    shared.send(Msg::SubRun(ticket, index, executions));
 }
 
 fn asked(choice: &Choice) -> Asked {

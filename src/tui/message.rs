@@ -10,7 +10,8 @@ use crate::commands::proposal::Proposal;
 use crate::commands::runs::How;
 use crate::domain::chord::Chord;
 use crate::domain::event::Recorded;
-use crate::domain::run_state::{Execution, RunState};
+use crate::domain::plan::Plan;
+use crate::domain::run_state::{Execution, RunHeader, RunState};
 use crate::domain::seed::Seed;
 use crate::domain::theme::Theme;
 use crate::domain::time::Timestamp;
@@ -157,7 +158,7 @@ pub enum Effect {
     /// Let the open run go.
     Close,
     /// Read the executions of a sub-run.
-    ReadSubRun(Ticket, Arc<RunDir>, String, u32),
+    ReadSubRun(Ticket, Arc<RunDir>, Box<RunHeader>, Arc<Plan>, u32),
     /// For the log thread.
     Log(LogRequest),
     /// Look at the host, so often as told.

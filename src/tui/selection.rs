@@ -31,8 +31,8 @@ fn read_sub_run(model: &mut Model, effects: &mut Vec<Effect>) {
         return;
     }
     run.reading = Some(index);
-    let id = run.state.header.sub_run_id(run.state.plan.experiment.sub_runs(), index);
-    effects.push(Effect::ReadSubRun(run.ticket, std::sync::Arc::clone(&run.dir), id, index));
+    let (dir, plan) = (std::sync::Arc::clone(&run.dir), std::sync::Arc::clone(&run.state.plan));
+    effects.push(Effect::ReadSubRun(run.ticket, dir, Box::new(run.state.header.clone()), plan, index));
 }
 
 /// The cursor of the steps goes with the run until it is moved.

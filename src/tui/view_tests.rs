@@ -258,7 +258,7 @@ fn a_past_run_in_two_sizes() {
     |                       ||X cpu-smoke 2/2        12ms  not started             |
     |                       ||                                                     |
     |                       |+-----------------------------------------------------+
-    |abc123 flow x margin   |+- 6 Log ---------------------------------------------+
+    |abc123 flow x margin   |+- 6 Log  s03/01_cpu-smoke stdout+stderr -------------+
     |nothing has drifted sin||                                                     |
     |                       ||                                                     |
     |                       ||                                                     |
@@ -290,7 +290,7 @@ fn a_past_run_in_two_sizes() {
     |                                  ||X   1  cpu-smoke 2/2                fail            12ms  not started             |
     |                                  ||                                                                                  |
     |                                  |+----------------------------------------------------------------------------------+
-    |                                  |+- 6 Log --------------------------------------------------------------------------+
+    |                                  |+- 6 Log  s03/01_cpu-smoke stdout+stderr -------------- wrap time 0+ ln 0 dropped -+
     |                                  ||                                                                                  |
     |                                  ||                                                                                  |
     |                                  ||                                                                                  |
@@ -326,7 +326,7 @@ fn a_live_run() {
     |                       ||> cpu-smoke 2/2    00:04 of ~00:00 [##############.] |
     |                       ||                                                     |
     |                       |+=====================================================+
-    |abc123 flow x margin   |+- 6 Log ---------------------------------------------+
+    |abc123 flow x margin   |+- 6 Log  s04/01_cpu-smoke stdout+stderr -------------+
     |nothing has drifted sin||                                                     |
     |                       ||                                                     |
     |                       ||                                                     |
@@ -369,7 +369,7 @@ fn a_live_run() {
     |                                  ||+ pass 4  > running 1  . planned 7                                                               ||                                                               |
     |                                  ||4/12 [########..............] 37%  00:50  left ~01:23  s04 step 2/2 [###########.]               ||                                                               |
     |                                  |+-------------------------------------------------------------------------------------------------++===============================================================+
-    |                                  |+- 6 Log -----------------------------------------------------------------------------------------++- 7 Telemetry -------------------------------------------------+
+    |                                  |+- 6 Log  s04/01_cpu-smoke stdout+stderr ---------------------- FOLLOW wrap time 0+ ln 0 dropped -++- 7 Telemetry -------------------------------------------------+
     |                                  ||                                                                                                 ||looking ...                                                    |
     |                                  ||                                                                                                 ||                                                               |
     |                                  ||                                                                                                 ||                                                               |
@@ -474,7 +474,7 @@ fn dialogs() {
     |      |                                                                |###.] |
     |      | ctrl-c stop it now   j k choose   Esc keep running             |      |
     |      +================================================================+------+
-    |abc123 flow x margin   |+- 6 Log ---------------------------------------------+
+    |abc123 flow x margin   |+- 6 Log  s04/01_cpu-smoke stdout+stderr -------------+
     |nothing has drifted sin||                                                     |
     |                       ||                                                     |
     |                       ||                                                     |
@@ -500,7 +500,7 @@ fn dialogs() {
     |        | q once more leaves                                         |#####.] |
     |        +============================================================+        |
     |                       |+-----------------------------------------------------+
-    |abc123 flow x margin   |+- 6 Log ---------------------------------------------+
+    |abc123 flow x margin   |+- 6 Log  s04/01_cpu-smoke stdout+stderr -------------+
     |nothing has drifted sin||                                                     |
     |                       ||                                                     |
     |                       ||                                                     |
@@ -604,7 +604,7 @@ fn dialogs() {
     |         +==========================================================+         |
     |                       ||                                                     |
     |                       |+-----------------------------------------------------+
-    |abc123 flow x margin   |+- 6 Log ---------------------------------------------+
+    |abc123 flow x margin   |+- 6 Log  s11/00_cpu-smoke stdout+stderr -------------+
     |nothing has drifted sin||                                                     |
     |                       ||                                                     |
     |                       ||                                                     |
@@ -640,7 +640,7 @@ fn lists_and_small_screens() {
     |                                  ||T   1  cpu-smoke 2/2                timeout         12ms  not started             |
     |                                  ||                                                                                  |
     |                                  |+----------------------------------------------------------------------------------+
-    |                                  |+- 6 Log --------------------------------------------------------------------------+
+    |                                  |+- 6 Log  s11/00_cpu-smoke stdout+stderr -------------- wrap time 0+ ln 0 dropped -+
     |                                  ||                                                                                  |
     |                                  ||                                                                                  |
     |                                  ||                                                                                  |
@@ -672,7 +672,7 @@ fn lists_and_small_screens() {
     |                       ||T cpu-smoke 2/2        12ms  not started             |
     |                       ||                                                     |
     |                       |+-----------------------------------------------------+
-    |9f3c1e flow x margin   |+- 6 Log ---------------------------------------------+
+    |9f3c1e flow x margin   |+- 6 Log  s11/00_cpu-smoke stdout+stderr -------------+
     |nothing has drifted sin||                                                     |
     |                       ||                                                     |
     |                       ||                                                     |
@@ -762,8 +762,8 @@ fn every_theme_has_its_styles_on_a_run() {
     }
     insta::assert_snapshot!(out, @r"
     # colour-blind-safe
-    Rgb(123, 132, 146)/Rgb(22, 25, 31) NONE: 382 +----------+
-    Rgb(154, 163, 177)/Rgb(22, 25, 31) NONE: 251 1of24Shmooco
+    Rgb(123, 132, 146)/Rgb(22, 25, 31) NONE: 350 +----------+
+    Rgb(154, 163, 177)/Rgb(22, 25, 31) NONE: 283 1of24Shmooco
     Rgb(154, 163, 177)/Rgb(34, 38, 46) NONE: 92 bench-03poli
     Rgb(208, 213, 222)/Rgb(22, 25, 31) NONE: 898 core3.002GHz
     Rgb(208, 213, 222)/Rgb(34, 38, 46) BOLD: 4 >T
@@ -785,9 +785,9 @@ fn every_theme_has_its_styles_on_a_run() {
     Rgb(108, 182, 255)/Rgb(22, 25, 31) BOLD: 16 1Flows||||ed
     Rgb(108, 182, 255)/Rgb(22, 25, 31) NONE: 50 +======+||+=
     Rgb(108, 182, 255)/Rgb(34, 38, 46) BOLD: 13 jk?SEnteru/e
-    Rgb(123, 132, 146)/Rgb(22, 25, 31) NONE: 382 +----------+
+    Rgb(123, 132, 146)/Rgb(22, 25, 31) NONE: 350 +----------+
     Rgb(127, 208, 138)/Rgb(22, 25, 31) NONE: 10 ++++++++++
-    Rgb(154, 163, 177)/Rgb(22, 25, 31) NONE: 251 1of24Shmooco
+    Rgb(154, 163, 177)/Rgb(22, 25, 31) NONE: 283 1of24Shmooco
     Rgb(154, 163, 177)/Rgb(34, 38, 46) NONE: 92 bench-03poli
     Rgb(203, 166, 247)/Rgb(22, 25, 31) BOLD: 16 TtimeoutTTTT
     Rgb(203, 166, 247)/Rgb(34, 38, 46) BOLD: 3 T1
@@ -827,9 +827,9 @@ fn every_theme_has_its_styles_on_a_run() {
     Rgb(127, 212, 255)/Rgb(0, 0, 0) BOLD: 55 +=1Flows====
     Rgb(127, 212, 255)/Rgb(0, 0, 0) NONE: 11 ###########
     Rgb(127, 212, 255)/Rgb(12, 12, 12) BOLD: 13 jk?SEnteru/e
-    Rgb(180, 180, 180)/Rgb(0, 0, 0) NONE: 382 +----------+
+    Rgb(180, 180, 180)/Rgb(0, 0, 0) NONE: 350 +----------+
     Rgb(214, 214, 214)/Rgb(0, 0, 0) BOLD: 6 1of2
-    Rgb(214, 214, 214)/Rgb(0, 0, 0) NONE: 245 4Shmoocore.v
+    Rgb(214, 214, 214)/Rgb(0, 0, 0) NONE: 277 4Shmoocore.v
     Rgb(214, 214, 214)/Rgb(12, 12, 12) NONE: 92 bench-03poli
     Rgb(226, 196, 255)/Rgb(0, 0, 0) BOLD: 16 TtimeoutTTTT
     Rgb(226, 196, 255)/Rgb(12, 12, 12) BOLD: 3 T1
@@ -847,7 +847,7 @@ fn every_theme_has_its_styles_on_a_run() {
     Rgb(0, 0, 0)/Rgb(251, 251, 249) BOLD: 32 s11997mV12/1
     Rgb(111, 60, 192)/Rgb(238, 238, 234) BOLD: 3 T1
     Rgb(111, 60, 192)/Rgb(251, 251, 249) BOLD: 16 TtimeoutTTTT
-    Rgb(114, 121, 130)/Rgb(251, 251, 249) NONE: 382 +----------+
+    Rgb(114, 121, 130)/Rgb(251, 251, 249) NONE: 350 +----------+
     Rgb(179, 20, 29)/Rgb(238, 238, 234) BOLD: 3 X2
     Rgb(179, 20, 29)/Rgb(251, 251, 249) BOLD: 3 XXX
     Rgb(20, 101, 44)/Rgb(251, 251, 249) NONE: 10 ++++++++++
@@ -859,7 +859,7 @@ fn every_theme_has_its_styles_on_a_run() {
     Rgb(5, 80, 174)/Rgb(251, 251, 249) BOLD: 16 1Flows||||ed
     Rgb(5, 80, 174)/Rgb(251, 251, 249) NONE: 50 +======+||+=
     Rgb(80, 87, 95)/Rgb(238, 238, 234) NONE: 92 bench-03poli
-    Rgb(80, 87, 95)/Rgb(251, 251, 249) NONE: 251 1of24Shmooco
+    Rgb(80, 87, 95)/Rgb(251, 251, 249) NONE: 283 1of24Shmooco
     ");
 }
 
