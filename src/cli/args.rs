@@ -467,8 +467,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
         _ => clap::ColorChoice::Auto,
     };
     let mut definition = command().color(colour);
+    // Its flags and nothing else of it: what a command says of itself stays.
+    let handover = Handover::augment_args(clap::Command::new("handover"));
     for name in ["run", "rerun", "rerun-last"] {
-        definition = definition.mut_subcommand(name, Handover::augment_args);
+        definition = definition.mut_subcommand(name, |command| command.args(handover.get_arguments().cloned()));
     }
     let matches = definition.try_get_matches_from(words)?;
     let mut arguments = Arguments::from_arg_matches(&matches)?;

@@ -98,7 +98,7 @@ fn fields<'l>(rest: &'l [u8], mut each: impl FnMut(&'l [u8], &mut Scan<'l>) -> O
     while scan.eat(b',') {
         scan.member(&mut each)?;
     }
-    scan.expect(b'}')?;
+    scan.must(b'}')?;
     matches!(scan.rest(), b"" | b"\n").then_some(())
 }
 

@@ -32,7 +32,7 @@ impl<'t> Scan<'t> {
     }
 
     /// This byte and no other.
-    pub fn expect(&mut self, byte: u8) -> Option<()> {
+    pub fn must(&mut self, byte: u8) -> Option<()> {
         (self.next()? == byte).then_some(())
     }
 
@@ -52,7 +52,7 @@ impl<'t> Scan<'t> {
 
     /// A string: the text between its quotes, with its escapes as they stand.
     pub fn string(&mut self) -> Option<&'t [u8]> {
-        self.expect(b'"')?;
+        self.must(b'"')?;
         let text = self.rest;
         let mut length = 0;
         loop {
@@ -103,7 +103,7 @@ impl<'t> Scan<'t> {
 
     /// Walks over an object; `each` walks over the value of each key, or over nothing and says so.
     pub fn members(&mut self, mut each: impl FnMut(&'t [u8], &mut Self) -> Option<()>) -> Option<()> {
-        self.expect(b'{')?;
+        self.must(b'{')?;
         if self.eat(b'}') {
             return Some(());
         }
@@ -120,13 +120,13 @@ impl<'t> Scan<'t> {
     /// One key and its value.
     pub fn member(&mut self, each: &mut impl FnMut(&'t [u8], &mut Self) -> Option<()>) -> Option<()> {
         let key = self.string()?;
-        self.expect(b':')?;
+        self.must(b':')?;
         each(key, self)
     }
 
     /// Walks over a list.
     pub fn elements(&mut self, mut each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        self.expect(b'[')?;
+        self.must(b'[')?;
         if self.eat(b']') {
             return Some(());
         }
