@@ -83,8 +83,9 @@ fn headroom_of(model: &Model, point: &crate::domain::point::MarginPoint, _index:
     let look = &model.look;
     let Some(plan) = model.plan() else { return Line::new() };
     match headroom::to_minimum(&plan.experiment.bounds, point) {
-        Some((field, base)) => Line::new()
-            .then(format!("headroom {} to {} minimum", field.field.show(base), field.rail), look.of(Slot::Dim)),
+        Some((field, base)) => {
+            Line::new().then(format!("{} above {}'s bound", field.field.show(base), field.rail), look.of(Slot::Dim))
+        }
         None => Line::new(),
     }
 }
