@@ -16,10 +16,13 @@ use crossterm::terminal::{
     EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{execute, queue};
-use rustix::termios::{InputModes, LocalModes, OptionalActions, OutputModes};
+use rustix::termios::{ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, Termios};
 
 /// What the sentry is started with.
 pub const SENTRY: &str = "--terminal-sentry";
+
+/// What the sentry is told last when all is well.
+const FAREWELL: &str = "farewell";
 
 /// The modes are ours.
 static OURS: AtomicBool = AtomicBool::new(false);
@@ -47,7 +50,11 @@ impl Guard {
             let mut command = Command::new(program);
             command.arg(SENTRY).stdin(Stdio::piped()).stdout(Stdio::inherit()).stderr(Stdio::null());
             // Without one everything works as before; only SIGKILL would leave the terminal as it is.
-            command.spawn().ok()
+            let mut sentry = command.spawn().ok()?;
+            if let (Some(pipe), Ok(modes)) = (&mut sentry.stdin, rustix::termios::tcgetattr(io::stdout())) {
+                drop(pipe.write_all(told(&modes).as_bytes()));
+            }
+            Some(sentry)
         });
         let guard = Self { mouse, sentry };
         guard.take()?;
@@ -82,9 +89,9 @@ impl Drop for Guard {
     fn drop(&mut self) {
         give_back();
         if let Some(mut sentry) = self.sentry.take() {
-            // A word on the pipe is a farewell: there is nothing to mend.
+            // There is nothing to mend.
             if let Some(mut pipe) = sentry.stdin.take() {
-                drop(pipe.write_all(b"."));
+                drop(pipe.write_all(FAREWELL.as_bytes()));
             }
             drop(sentry.wait());
         }
@@ -106,19 +113,40 @@ fn normal(out: &mut impl io::Write) -> io::Result<()> {
     out.flush()
 }
 
+/// The modes that a terminal had, as the sentry is told of them.
+fn told(modes: &Termios) -> String {
+    let Termios { input_modes, output_modes, control_modes, local_modes, .. } = modes;
+    format!("{} {} {} {}\n", input_modes.bits(), output_modes.bits(), control_modes.bits(), local_modes.bits())
+}
+
+/// Gives a terminal the modes that were told; those of any terminal where none were.
+fn give(modes: &mut Termios, said: &str) {
+    let numbers: Vec<_> = said.split_whitespace().map_while(|word| word.parse().ok()).collect();
+    if let [input, output, control, local] = numbers.as_slice() {
+        modes.input_modes = InputModes::from_bits_retain(*input);
+        modes.output_modes = OutputModes::from_bits_retain(*output);
+        modes.control_modes = ControlModes::from_bits_retain(*control);
+        modes.local_modes = LocalModes::from_bits_retain(*local);
+        return;
+    }
+    modes.local_modes |= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN;
+    modes.input_modes |= InputModes::ICRNL | InputModes::IXON;
+    modes.output_modes |= OutputModes::OPOST;
+}
+
 /// The sentry: waits until the application has ended, and mends the terminal unless it said farewell.
 pub fn sentry() -> ExitCode {
     // In a session of its own neither the terminal's signals nor its job control reach us.
     let _leader = rustix::process::setsid();
-    let mut said = [0; 1];
-    if io::stdin().read(&mut said).is_ok_and(|count| count > 0) {
+    let mut said = String::new();
+    // What ends badly has said no farewell either.
+    drop(io::stdin().read_to_string(&mut said));
+    if said.ends_with(FAREWELL) {
         return ExitCode::SUCCESS;
     }
     let out = io::stdout();
     if let Ok(mut modes) = rustix::termios::tcgetattr(&out) {
-        modes.local_modes |= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN;
-        modes.input_modes |= InputModes::ICRNL | InputModes::BRKINT | InputModes::IXON;
-        modes.output_modes |= OutputModes::OPOST;
+        give(&mut modes, &said);
         let _gone = rustix::termios::tcsetattr(&out, OptionalActions::Now, &modes);
     }
     let mut out = out.lock();
