@@ -13,6 +13,8 @@ use crate::tui::{dialogs, footer, header, panes};
 pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
     let screen = area.intersection(buf.area);
     clear(buf, screen, model.look.of(Slot::Text));
+    #[cfg(debug_assertions)]
+    fail_as_asked(model);
     let layout = model.layout();
     header::view(model, layout.header, buf);
     if let Some(area) = layout.bar {
@@ -43,6 +45,14 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
         footer::keys(model, area, buf);
     }
     dialogs::view(model, screen, buf);
+}
+
+/// A bug to be had on request, so that what one does to the terminal and to the sweep can be tested on the program itself:
+/// with `ROAD_RUNNER_PANIC_IN_VIEW=5` it panics once pane 5 has the keys. Not there in a release build.
+#[cfg(debug_assertions)]
+fn fail_as_asked(model: &Model) {
+    let asked = std::env::var("ROAD_RUNNER_PANIC_IN_VIEW").ok();
+    assert!(asked != Some(model.focus.number().to_string()), "asked for by ROAD_RUNNER_PANIC_IN_VIEW");
 }
 
 fn log(model: &Model, area: Rect, buf: &mut Buffer) {
