@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod adapters;
 #[cfg(test)]
+mod application;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod cli;
