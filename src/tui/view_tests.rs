@@ -119,7 +119,7 @@ fn a_preview_in_three_sizes() {
     |> vcore_sweep   12 pts || 997mV | .   .   .                                   |
     +-----------------------+|        3GHz                                         |
     +- 3 Runs ---------- 3 -+|                                                     |
-    |  2025 abc123 + 12/12 f||12 points, 24 executions, about 00:43  bounds ok: S s|
+    |  2025 abc123 + 12/12 f||12 points, 24 executions  bounds ok: S starts it  abo|
     |  2024 9f3c1e X 12/12 f||                                                     |
     |  2024 77ab02 A  0/12 i||. planned 12                                         |
     |                       |+-----------------------------------------------------+
@@ -150,7 +150,7 @@ fn a_preview_in_three_sizes() {
     |> vcore_sweep.yaml   4x3 = 12 pts ||                                                                                  |
     |  nominal.yaml       4x3 = 12 pts ||                                                                                  |
     |                                  ||                                                                                  |
-    |                                  ||12 points, 24 executions, about 00:43  bounds ok: S starts it                     |
+    |                                  ||12 points, 24 executions  bounds ok: S starts it  about 00:43                     |
     |  est 00:43  bounds ok  seed 20250||                                                                                  |
     +----------------------------------+|. planned 12                                                                      |
     +- 3 Runs --------------------- 3 -++----------------------------------------------------------------------------------+
@@ -205,7 +205,7 @@ fn a_preview_in_three_sizes() {
     |  2024 77ab02 A  0/12 interrupted ||                                                                                                 ||seed     1121014604                                            |
     |                                  ||                                                                                                 ||limit    10m00s                                                |
     |                                  ||                                                                                                 ||                                                               |
-    |                                  ||12 points, 24 executions, about 00:43  bounds ok: S starts it                                    ||                                                               |
+    |                                  ||12 points, 24 executions  bounds ok: S starts it  about 00:43                                    ||                                                               |
     |                                  ||                                                                                                 ||                                                               |
     |                                  ||. planned 12                                                                                     ||                                                               |
     |                                  |+-------------------------------------------------------------------------------------------------++---------------------------------------------------------------+
@@ -409,7 +409,7 @@ fn what_lies_outside() {
     |> vcore_sweep   12 pts || 997mV | .   .   .                                   |
     +-----------------------+|        3GHz                                         |
     +- 3 Runs ---------- 3 -+|                                                     |
-    |  2025 abc123 + 12/12 f||12 points, 24 executions, about 00:43  2 outside the |
+    |  2025 abc123 + 12/12 f||12 points, 24 executions  2 outside the policy: S say|
     |  2024 9f3c1e X 12/12 f||                                                     |
     |  2024 77ab02 A  0/12 i||. planned 10  # outside 2                            |
     |                       |+=====================================================+
@@ -435,7 +435,7 @@ fn what_lies_outside() {
     |> vcore_sweep   12 pts || 997mV | .   .   .                                   |
     +-----------------------+|        3GHz                                         |
     +- 3 Runs ---------- 3 -+|                                                     |
-    |  2025 abc123 + 12/12 f||12 points, 24 executions, about 00:43  1 outside the |
+    |  2025 abc123 + 12/12 f||12 points, 24 executions  1 outside the policy: S say|
     |  2024 9f3c1e X 12/+= Refused =============== Esc closes =+                   |
     |  2024 77ab02 A  0/| the plan leaves the bounds           |                   |
     |                   |                                      |-------------------+
@@ -517,7 +517,7 @@ fn dialogs() {
     |> vcore_sweep   12 pts || 997mV | .   .   .                                   |
     +-----------------------+|        3GHz                                         |
     +- 3 Runs ---------- 3 -+|                                                     |
-    |  2025 abc123 + 12/12 f||12 points, 24 executions, about 00:43  bounds ok: S s|
+    |  2025 abc123 + 12/12 f||12 points, 24 executions  bounds ok: S starts it  abo|
     |  2024 9f3c1e += Unit under test ==============================+              |
     |  2024 77ab02 |                                                |              |
     |              |                                                |--------------+

@@ -153,14 +153,15 @@ pub fn about_preview(model: &Model, area: Rect, buf: &mut Buffer) {
     let points = experiment.sub_runs();
     let executions = u64::from(points) * u64::from(experiment.executions());
     let mut line = Line::new().then(format!("{points} points, {executions} executions"), look.of(Slot::Text));
-    match previewed.estimate {
-        Some(estimate) => line.push(format!(", about {}", clock(estimate)), look.of(Slot::Text)),
-        None => line.push(", no past run to tell the time from", look.of(Slot::Dim)),
-    }
     match previewed.preview.count_outside() {
         0 if previewed.preview.refusal.is_some() => line.push("  REFUSED: S says why", look.of(Slot::Error)),
         0 => line.push("  bounds ok: S starts it", look.of(Slot::Good)),
         outside => line.push(format!("  {outside} outside the policy: S says why"), look.of(Slot::Error)),
+    }
+    // Last, because it is what may be cut off.
+    match previewed.estimate {
+        Some(estimate) => line.push(format!("  about {}", clock(estimate)), look.of(Slot::Text)),
+        None => line.push("  no past run to tell the time from", look.of(Slot::Dim)),
     }
     line.draw(area, buf);
 }
