@@ -59,7 +59,10 @@ fn picture() -> String {
     drop(pair.slave);
     let mut reader = pair.master.try_clone_reader().unwrap();
     let mut writer = pair.master.take_writer().unwrap();
-    let shared = Arc::new((Mutex::new(vt100::Parser::new(ROWS.try_into().unwrap(), COLUMNS.try_into().unwrap(), 0)), Condvar::new()));
+    let shared = Arc::new((
+        Mutex::new(vt100::Parser::new(ROWS.try_into().unwrap(), COLUMNS.try_into().unwrap(), 0)),
+        Condvar::new(),
+    ));
     let feed = Arc::clone(&shared);
     std::thread::spawn(move || {
         let mut buffer = [0; 65536];

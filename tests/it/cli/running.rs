@@ -330,7 +330,10 @@ fn thinking(bench: &Bench, line: &str, ahead: &str, answers: &[(&str, &str)], me
     let pair = native_pty_system().openpty(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 }).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_road_runner"));
     command.args(words(line));
+    // On a terminal that can be drawn on people are asked by the application, unless they want lines.
+    command.arg("--no-tui");
     command.env_clear();
+    command.env("TERM", "xterm-256color");
     command.env("PATH", "/usr/bin:/bin");
     command.env("NO_COLOR", "1");
     command.env("ROAD_RUNNER_HOST_LOCK", bench.path("../host.lock"));
