@@ -139,10 +139,17 @@ impl Rig {
         run.state
     }
 
-    /// Waits until the newest run has ended and nobody holds it; returns its id, and how it stands.
+    /// Waits until the one run has ended and nobody holds it; returns its id, and how it stands.
+    #[track_caller]
     pub fn ended(&self) -> (String, RunState) {
+        self.ended_beside("")
+    }
+
+    /// The same for the one run beside another: ids of one second have no order.
+    #[track_caller]
+    pub fn ended_beside(&self, other: &str) -> (String, RunState) {
         wait_until("the end of the run", || {
-            let id = self.runs().pop()?;
+            let id = self.runs().into_iter().find(|id| id != other)?;
             let run = stored::load(&self.context(), &id).ok()?;
             let free = !matches!(lock::status(&run.entry.dir.lock()), Ok(LockStatus::Held(_)));
             (free && run.state.end.is_some()).then_some((id, run.state))

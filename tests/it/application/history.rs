@@ -47,7 +47,7 @@ fn the_whole_run_again() {
     terminal.wait_text("the run has ended: pass (exit 0)");
     terminal.press("q");
     assert_eq!(terminal.left(), 0);
-    let (_, state) = rig.ended();
+    let (_, state) = rig.ended_beside(&id);
     assert_eq!((state.header.source_run.as_deref(), cells(&state)), (Some(&*id), "+++".to_owned()));
     assert_eq!(state.plan.unit.as_deref(), Some("SN1"));
 }
@@ -67,7 +67,7 @@ fn only_what_failed_again_after_what_has_drifted() {
     terminal.wait_text("the run has ended: pass (exit 0)");
     terminal.press("q");
     assert_eq!(terminal.left(), 0);
-    let (_, state) = rig.ended();
+    let (_, state) = rig.ended_beside(&id);
     assert_eq!((state.header.source_run.as_deref(), cells(&state)), (Some(&*id), "+".to_owned()));
     assert_eq!(state.plan.experiment.point(0).unwrap().shown(), "core 3.2GHz 900mV");
 }
@@ -88,7 +88,7 @@ fn only_what_is_marked_again() {
     terminal.wait_text("the run has ended: pass (exit 0)");
     terminal.press("q");
     assert_eq!(terminal.left(), 0);
-    let (_, state) = rig.ended();
+    let (_, state) = rig.ended_beside(&id);
     assert_eq!(state.header.source_run.as_deref(), Some(&*id));
     assert_eq!(state.plan.experiment.point(0).unwrap().shown(), "core 3.2GHz 950mV");
 }

@@ -90,12 +90,9 @@ fn where_only_ascii_is_wanted_there_is_nothing_else() {
     let rig = Rig::new();
     for (arguments, more) in [(&["--ascii"][..], &[][..]), (&[], &[("LC_ALL", "C")])] {
         let mut terminal = rig.open_with(arguments, (120, 36), more);
-        for (key, wanted) in [
-            ("", "3 points, 3 exec"),
-            ("?", "+= Keys"),
-            ("\x1b", "+= 1 Flows"),
-            ("S", "+= CONFIRM HARDWARE MARGINS"),
-        ] {
+        for (key, wanted) in
+            [("", "3 points, 3 exec"), ("?", "+= Keys"), ("\x1b", "+= 1 Flows"), ("S", "+= CONFIRM HARDWARE MARGINS")]
+        {
             terminal.press(key);
             terminal.wait_text(wanted);
             let shown = terminal.shown();

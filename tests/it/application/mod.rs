@@ -5,6 +5,7 @@
 mod bench;
 mod confirming;
 mod history;
+mod logs;
 mod looks;
 mod opening;
 mod reloading;
@@ -116,13 +117,8 @@ impl Rig {
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let (height, width) = (NonZeroU16::new(rows).unwrap(), NonZeroU16::new(columns).unwrap());
-        let seen = Seen {
-            emulator: Parser::new(height, width, 1000),
-            raw: vec![],
-            looked: 0,
-            in_frame: false,
-            over: false,
-        };
+        let seen =
+            Seen { emulator: Parser::new(height, width, 1000), raw: vec![], looked: 0, in_frame: false, over: false };
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
         let writer = Arc::clone(&seen);
         std::thread::spawn(move || {
