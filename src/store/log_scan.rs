@@ -45,13 +45,15 @@ pub struct Chunk {
 impl LogFile {
     /// The chunk that begins at `start`, where a piece does; about `length` bytes long, never beyond `limit`.
     pub fn chunk_after(&mut self, start: u64, limit: u64, length: u64, buffer: &mut Vec<u8>) -> Option<Chunk> {
-        buffer.clear();
         let limit = limit.min(self.size());
         if start >= limit {
             return None;
         }
         let to = match self.extent(start) {
-            Extent::Hole(_, end) => return Some(Chunk { start, end, is_hole: true }),
+            Extent::Hole(_, end) => {
+                buffer.clear();
+                return Some(Chunk { start, end, is_hole: true });
+            }
             Extent::Data(_, end) => end.min(limit),
         };
         let length = length.clamp(2 * LONGEST, CHUNK);
@@ -71,11 +73,13 @@ impl LogFile {
 
     /// The chunk that ends at `end`, where a piece does; about `length` bytes long, never before `limit`.
     pub fn chunk_before(&mut self, end: u64, limit: u64, length: u64, buffer: &mut Vec<u8>) -> Option<Chunk> {
-        buffer.clear();
         let end = end.min(self.size());
         let last = end.checked_sub(1).filter(|_| end > limit)?;
         let from = match self.extent(last) {
-            Extent::Hole(start, _) => return Some(Chunk { start, end, is_hole: true }),
+            Extent::Hole(start, _) => {
+                buffer.clear();
+                return Some(Chunk { start, end, is_hole: true });
+            }
             Extent::Data(start, _) => start.max(limit),
         };
         let length = length.clamp(2 * LONGEST, CHUNK);
@@ -120,6 +124,7 @@ impl LogFile {
         }
     }
 
+    /// What the buffer held before is written over, not cleared first: that would cost as much as the reading.
     fn fill(&self, from: u64, to: u64, buffer: &mut Vec<u8>) {
         buffer.resize(usize::try_from(to.saturating_sub(from)).unwrap_or_default(), 0);
         self.read(from, buffer);

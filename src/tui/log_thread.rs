@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// Between two reports of counts that go on.
 const REPORT: Duration = Duration::from_millis(100);
 /// A piece of work that took longer is followed by a smaller one.
-const LONG: Duration = Duration::from_millis(3);
+const LONG: Duration = Duration::from_millis(2);
 /// Bytes of a piece of work, at least and at most.
 const PIECE: (u64, u64) = (64 * 1024, 8 << 20);
 
