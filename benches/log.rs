@@ -86,11 +86,12 @@ fn megabytes(bytes: u64) -> f64 {
 
 /// Lines as a memory test writes them, and the index that the engine would have left.
 fn write(folder: &Path, size: u64) {
-    let mut block = String::new();
+    let mut block = vec![];
     let mut line = 0_u64;
     while block.len() < 8 << 20 {
         let tail = "=".repeat(usize::try_from(line * 7919 % 60).expect("small"));
-        block += &format!("pass {line}/9999 addr {:#014x} rd 11.2 GB/s wr 10.8 GB/s {tail}\n", line * 0x1_0000);
+        writeln!(block, "pass {line}/9999 addr {:#014x} rd 11.2 GB/s wr 10.8 GB/s {tail}", line * 0x1_0000)
+            .expect("room");
         line += 1;
     }
     let mut log = BufWriter::new(File::create(folder.join("out")).expect("a file"));
@@ -101,15 +102,15 @@ fn write(folder: &Path, size: u64) {
     };
     while written < size {
         let rest = usize::try_from(size - written).unwrap_or(usize::MAX);
-        let piece = &block.as_bytes()[..rest.min(block.len())];
+        let piece = &block[..rest.min(block.len())];
         for part in piece.chunks(50_000) {
             log.write_all(part).expect("room");
             written += part.len() as u64;
             sample(&mut index, written);
         }
     }
-    let last = format!("\n{NEEDLE}\n{}", &block[..block.len().min(4096)]);
-    log.write_all(last.as_bytes()).expect("room");
+    let last = [format!("\n{NEEDLE}\n").as_bytes(), &block[..4096]].concat();
+    log.write_all(&last).expect("room");
     written += last.len() as u64;
     sample(&mut index, written);
     File::create(folder.join("err")).expect("a file");

@@ -228,13 +228,16 @@ impl LogReader {
     pub fn poll(&mut self) -> Polled {
         let changes = self.merged.poll();
         let has_more = !self.merged.samples.is_complete();
-        for (place, change) in changes.of.into_iter().enumerate() {
-            let tallies = [Some(&mut self.lines), self.new.as_mut(), self.hits.as_mut()];
-            for tally in tallies.into_iter().flatten().filter_map(|tallies| tallies.get_mut(place)) {
-                match change {
-                    Change::Replaced => tally.begin_anew(),
-                    Change::Punched => tally.lose(),
-                    Change::Same | Change::Grown => {}
+        for (stream, change) in Stream::BOTH.into_iter().zip(changes.of) {
+            // What was new before the log was cut is still new.
+            let marked = self.new.as_ref().and_then(|new| new.get(stream as usize)).map_or(0, Tally::start);
+            let marked = self.moved(Position { stream, offset: marked }).offset;
+            let tallies = [(Some(&mut self.lines), 0), (self.new.as_mut(), marked), (self.hits.as_mut(), 0)];
+            for (tallies, start) in tallies {
+                match (tallies.and_then(|tallies| tallies.get_mut(stream as usize)), change) {
+                    (Some(tally), Change::Replaced) => tally.begin_anew(start),
+                    (Some(tally), Change::Punched) => tally.lose(),
+                    _ => {}
                 }
             }
         }

@@ -28,9 +28,14 @@ impl Tally {
         Self { target, counted_to: start, count: 0, spacing: SPACING, marks: vec![(start, 0)], has_lost: false }
     }
 
-    /// The log is another one: counts it from its top.
-    pub fn begin_anew(&mut self) {
-        *self = Self::new(std::mem::take(&mut self.target), 0);
+    /// From where it counts.
+    pub fn start(&self) -> u64 {
+        self.marks.first().map_or(0, |(start, _)| *start)
+    }
+
+    /// The log is another one: counts it from there on.
+    pub fn begin_anew(&mut self, start: u64) {
+        *self = Self::new(std::mem::take(&mut self.target), start);
     }
 
     /// Some of what was counted is no longer there.

@@ -149,6 +149,11 @@ fn a_log_past_its_cap_shows_what_was_dropped_and_keeps_its_place() {
         assert_eq!(shown(&mut reader, position(50_000)), (String::new(), LineKind::Dropped(917_504), Some(7)));
         assert_eq!(shown(&mut reader, position(90_000)), ("line 090000".to_owned(), text_kind, Some(7)));
     }
+    reader.mark();
+    append(&path, b"one more\n");
+    reader.poll();
+    let text = text + "one more\n";
+    append(&folder.path().join("logs.idx"), format!("0 7 {} 0\n", text.len()).as_bytes());
     // As the engine does it: head, marker, tail, in a new file.
     let (head, tail) = (12 * 5_000, 12 * 85_000);
     let trimmed =
@@ -164,7 +169,8 @@ fn a_log_past_its_cap_shows_what_was_dropped_and_keeps_its_place() {
     let moved = reader.moved(position(50_000));
     assert_eq!(shown(&mut reader, moved).0, "[road_runner: 960000 bytes dropped here]");
     let counts = reader.counts(None);
-    assert_eq!((counts.dropped, counts.lines), (960_000, Count { number: 20_001, is_exact: true }));
+    assert_eq!((counts.dropped, counts.lines), (960_000, Count { number: 20_002, is_exact: true }));
+    assert_eq!(counts.new, Some(Count { number: 1, is_exact: true }));
 }
 
 #[test]
