@@ -28,6 +28,10 @@ struct Terminal {
     _master: Box<dyn MasterPty + Send>,
 }
 
+fn size_of(cells: u16) -> std::num::NonZeroU16 {
+    std::num::NonZeroU16::new(cells).expect("a screen has cells")
+}
+
 struct Seen {
     parser: vt100::Parser,
     bytes: u64,
@@ -50,11 +54,11 @@ impl Terminal {
         let child = pair.slave.spawn_command(command).expect("it starts");
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let writer = pair.master.take_writer().expect("a writer");
-        let seen = Seen { parser: vt100::Parser::new(rows, columns, 0), bytes: 0 };
+        let seen = Seen { parser: vt100::Parser::new(size_of(rows), size_of(columns), 0), bytes: 0 };
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
         let shared = Arc::clone(&seen);
         thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 let mut seen = shared.0.lock().expect("nobody panics");
                 seen.parser.process(&buffer[..count]);
@@ -256,11 +260,12 @@ fn flood() {
         thread::sleep(Duration::from_millis(17));
     }
     let written = length(&log).saturating_sub(size);
-    let rate = written as f64 / begun.elapsed().as_secs_f64() / 1e6;
+    let mebibytes = f64::from(u32::try_from(written >> 20).expect("less than 4 PiB"));
+    let rate = mebibytes / begun.elapsed().as_secs_f64();
     answers.sort_by(f64::total_cmp);
     let at = |part: usize| answers[(answers.len() - 1) * part / 100];
     println!(
-        "key to frame while a step writes {rate:.0} MB/s: median {:.1} ms, 99 of 100 within {:.1} ms, most {:.1} ms",
+        "key to frame while a step writes {rate:.0} MiB/s: median {:.1} ms, 99 of 100 within {:.1} ms, most {:.1} ms",
         at(50),
         at(99),
         at(100)

@@ -21,7 +21,9 @@ fn draw(shape: Shape) -> String {
     for (area, letter) in
         [(layout.bar, 'b'), (layout.message, 'm'), (layout.command, 'c'), (layout.footer, 'k'), (layout.last_line, 'l')]
     {
-        area.into_iter().for_each(|area| fill(area, letter));
+        if let Some(area) = area {
+            fill(area, letter);
+        }
     }
     for pane in Pane::ALL {
         layout.pane(pane).into_iter().for_each(|area| fill(area, char::from(b'0' + pane.number())));

@@ -3,9 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
-
 use crate::commands::preview::Preview;
 use crate::commands::proposal::Proposal;
 use crate::domain::chord::Keys;
@@ -30,7 +27,6 @@ use crate::tui::model::{Model, Surroundings};
 use crate::tui::palette::Palette;
 use crate::tui::rows;
 use crate::tui::update::update;
-use crate::tui::view::view;
 
 /// The clock of tests.
 pub(crate) fn now() -> Timestamp {
@@ -208,15 +204,4 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
         }
     }
     effects
-}
-
-/// What the screen shows.
-pub(crate) fn screen(model: &Model) -> String {
-    let (width, height) = model.size;
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| view(model, frame.area(), frame.buffer_mut())).unwrap();
-    let buffer = terminal.backend().buffer().clone();
-    let line =
-        |y: u16| (0..width).map(|x| buffer[(x, y)].symbol().to_owned()).collect::<String>().trim_end().to_owned();
-    (0..height).map(line).collect::<Vec<_>>().join("\n")
 }

@@ -1,6 +1,8 @@
 //! The confirmation key by key: it begins on Abort, passes over what was typed ahead, takes letters as text in the
 //! serial's field, and starts nothing unless all is as it was looked at.
 
+use std::fmt::Write as _;
+
 use super::*;
 use crate::commands::launch::{Launch, What};
 use crate::commands::proposal::Proposal;
@@ -45,7 +47,7 @@ fn check(on_a_limit: u32, unit: Option<&str>, keys: &[&str], after: i64) -> Stri
             _ => None,
         });
         let says = model.notice.take().map(|notice| format!(" says {}", notice.text)).unwrap_or_default();
-        out += &format!("{key}: {state}{}{says}\n", started.unwrap_or_default());
+        writeln!(out, "{key}: {state}{}{says}", started.unwrap_or_default()).unwrap();
     }
     out
 }
