@@ -65,7 +65,7 @@ fn picture() -> String {
     ));
     let feed = Arc::clone(&shared);
     std::thread::spawn(move || {
-        let mut buffer = [0; 65536];
+        let mut buffer = vec![0; 65536];
         while let Ok(count @ 1..) = reader.read(&mut buffer) {
             feed.0.lock().unwrap().process(&buffer[..count]);
             feed.1.notify_all();

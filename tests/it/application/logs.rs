@@ -1,5 +1,7 @@
 //! What diagnostics write, on the screen: followed, searched, copied; and none of it obeyed by the terminal.
 
+use std::fmt::Write as _;
+
 use super::bench::Rig;
 use super::running::{held, start};
 use super::{Terminal, wait_until};
@@ -35,8 +37,8 @@ fn nothing_that_a_diagnostic_writes_is_obeyed() {
     let mut script = "head -c 10000000 /dev/zero | tr '\\0' x; echo; echo after the long one\n".to_owned();
     for (name, sequence) in HOSTILE {
         let sequence = sequence.replace("\\\\", "\\134");
-        script.push_str(&format!("printf 'from {name} <{sequence}> to its end\\n'\n"));
-        script.push_str(&format!("printf 'err {name} <{sequence}> to its end\\n' >&2\n"));
+        writeln!(script, "printf 'from {name} <{sequence}> to its end\\n'").unwrap();
+        writeln!(script, "printf 'err {name} <{sequence}> to its end\\n' >&2").unwrap();
     }
     script.push_str("printf 'in \\033[31mred\\033[0m at last\\n'");
     says(&rig, &script);

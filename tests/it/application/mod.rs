@@ -122,7 +122,7 @@ impl Rig {
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
         let writer = Arc::clone(&seen);
         std::thread::spawn(move || {
-            let mut piece = [0; 1 << 16];
+            let mut piece = vec![0; 1 << 16];
             loop {
                 // On Linux the read fails once the last process has let go of the terminal.
                 let count = from.read(&mut piece).unwrap_or(0);
@@ -154,7 +154,8 @@ fn modes(master: &dyn MasterPty) -> String {
 /// What is on a screen, a line a row, without the blanks at the ends.
 pub fn text(screen: &Screen) -> String {
     let (_, columns) = screen.size();
-    screen.rows(0, columns.get()).map(|row| format!("{}\n", row.trim_end())).collect()
+    let rows: Vec<String> = screen.rows(0, columns.get()).map(|row| row.trim_end().to_owned()).collect();
+    rows.join("\n")
 }
 
 impl Terminal {
