@@ -62,7 +62,9 @@ fn main() {
         let mut event = Figure::new(&format!("a cell's events and the frame at {width}x{height}"), "ms");
         let mut state = RunState::new(header(), Arc::clone(&plan));
         for index in 0..2000 {
-            finish(index).into_iter().for_each(|recorded| state.apply(&recorded));
+            for recorded in finish(index) {
+                state.apply(&recorded);
+            }
         }
         state.status = road_runner::domain::event::RunStatus::Running;
         let mut model = opened(&workspace, (width, height), state);
@@ -151,7 +153,7 @@ fn bare(area: Rect) -> f64 {
     let begun = Instant::now();
     let mut buffer = Buffer::empty(area);
     for y in 0..area.height {
-        buffer.set_stringn(0, y, &"x".repeat(area.width.into()), area.width.into(), Style::new());
+        buffer.set_stringn(0, y, "x".repeat(area.width.into()), area.width.into(), Style::new());
     }
     std::hint::black_box(buffer);
     millis(begun)

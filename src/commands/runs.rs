@@ -90,7 +90,7 @@ pub enum How {
 /// Asks the runner of a run to stop. Returns who was asked.
 ///
 /// To kill takes two interrupts, and two that come at once are one to a process: the second is sent when the record has
-/// the first, or after a while. So that takes as long as the runner takes to hear, at most [`HEARD`].
+/// the first, or after a while. So that takes as long as the runner takes to hear, two seconds at most.
 pub fn stop(context: &Context, asked: &str, how: How) -> Result<Holder, Failure> {
     let entry = stored::select(context, asked)?;
     let id = entry.id.to_string();
