@@ -27,7 +27,7 @@ pub struct Arguments {
     /// Flags of every command.
     #[command(flatten)]
     pub global: Global,
-    /// What to do; nothing: say what is here.
+    /// What to do; nothing: open the application, or say what is here where there is no terminal.
     #[command(subcommand)]
     pub command: Option<Command>,
 }

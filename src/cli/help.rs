@@ -16,13 +16,13 @@ Exit codes:
 pub const ABOUT: &str = "\
 Sweeps voltage and frequency margins with real diagnostics, and leaves a record to trust.
 
-A workspace is a folder with flows/, margins/, policy/, adapters/ and diags/. Without a command, Road Runner says \
-what the workspace holds and what to do next.";
+A workspace is a folder with flows/, margins/, policy/, adapters/ and diags/. Without a command, Road Runner opens the \
+full-screen application on it; with --no-tui, or where there is no terminal, it says what the workspace holds and what to do next.";
 
 /// How to begin, and what is read from the environment.
 pub const EXAMPLES: &str = "\
 Examples:
-  road_runner                                    what is here, and what next
+  road_runner                                    the full-screen application
   road_runner plan --flow sample_flow --margin sample_margin
   road_runner run --flow sample_flow --margin sample_margin --unit SN123456
   road_runner runs show latest

@@ -12,6 +12,13 @@ use crate::tui::canvas::{Line, paint};
 use crate::tui::model::{Model, Subject};
 use crate::tui::panes::steps::clock;
 
+/// A stroke that turns once a second while something goes on; none where nothing may move.
+fn turning(model: &Model) -> &'static str {
+    const STROKES: [&str; 4] = ["| ", "/ ", "- ", "\\ "];
+    let second = usize::try_from(model.now.millis().rem_euclid(4000) / 1000).unwrap_or(0);
+    if model.look.motion { STROKES.get(second).copied().unwrap_or_default() } else { "" }
+}
+
 /// Draws it.
 pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
     let look = &model.look;
@@ -23,6 +30,9 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
         let remaining = Remaining::of(state, model.now);
         let short = state.header.run_id.rsplit('-').next().unwrap_or_default();
         let word = if open.live { "RUN" } else { "past run" };
+        if open.live {
+            run.push(turning(model), base.patch(look.of(Slot::Accent)));
+        }
         run.push(format!("{word} {short} {}/{} ", state.finished_sub_runs(), state.sub_runs.len()), base);
         for (cell, count) in &model.board.counts {
             if !matches!(cell, Cell::Pass | Cell::Planned | Cell::Running) {
@@ -69,4 +79,28 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
     }
     line.inks.extend(run.inks);
     line.draw(area, buf);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Timestamp;
+    use crate::tui::testing::live;
+
+    #[test]
+    fn what_may_turn_turns_and_without_motion_nothing_does() {
+        let mut model = live((80, 24));
+        let mut seen = |motion: bool| -> Vec<&str> {
+            model.look.motion = motion;
+            let at = |second: i64| Timestamp::from_millis(second * 1000).unwrap();
+            (0..5)
+                .map(|second| {
+                    model.now = at(second);
+                    turning(&model)
+                })
+                .collect()
+        };
+        assert_eq!(seen(true), ["| ", "/ ", "- ", "\\ ", "| "]);
+        assert_eq!(seen(false), [""; 5]);
+    }
 }

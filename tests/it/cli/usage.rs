@@ -102,7 +102,8 @@ fn help() {
     Sweeps voltage and frequency margins with real diagnostics, and leaves a record to trust.
 
     A workspace is a folder with flows/, margins/, policy/, adapters/ and diags/. Without a command,
-    Road Runner says what the workspace holds and what to do next.
+    Road Runner opens the full-screen application on it; with --no-tui, or where there is no terminal,
+    it says what the workspace holds and what to do next.
 
     Usage: road_runner [OPTIONS] [COMMAND]
 
@@ -177,7 +178,7 @@ fn help() {
               Say more
 
     Examples:
-      road_runner                                    what is here, and what next
+      road_runner                                    the full-screen application
       road_runner plan --flow sample_flow --margin sample_margin
       road_runner run --flow sample_flow --margin sample_margin --unit SN123456
       road_runner runs show latest
