@@ -72,6 +72,7 @@ impl Backstage {
             move |reply| drop(out.send(Msg::Log(reply)))
         })?;
         let shared = Arc::new(Shared { context, program, host: Mutex::new(None), out });
+        events::hangup(shared.out.clone())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("backstage".to_owned()).spawn(move || {
             runtime.block_on(async {

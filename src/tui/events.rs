@@ -4,9 +4,12 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::mpsc::Sender;
+use std::thread;
 
 use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
 use futures_core::Stream as _;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
@@ -58,6 +61,26 @@ pub async fn terminal(out: Sender<Msg>, mut control: UnboundedReceiver<Reading>)
             }
         }
     }
+}
+
+/// Tells when the terminal has gone, whoever got a signal for it: whoever reads a terminal that is gone reads nothing, for
+/// ever and at once. Sleeps until then, in a thread of its own that ends with the process.
+pub fn hangup(out: Sender<Msg>) -> io::Result<()> {
+    let wait = move || {
+        let stdin = io::stdin();
+        let mut terminal = [PollFd::new(&stdin, PollFlags::empty())];
+        loop {
+            match poll(&mut terminal, None) {
+                Ok(_) => {
+                    drop(out.send(Msg::Signal(HANGUP)));
+                    return;
+                }
+                Err(Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+    };
+    thread::Builder::new().name("hangup".to_owned()).spawn(wait).map(drop)
 }
 
 /// SIGHUP, SIGINT, SIGTERM by number.

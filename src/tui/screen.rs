@@ -65,9 +65,11 @@ impl<W: Write> Backend for Screen<W> {
         self.inner.hide_cursor()
     }
 
+    /// The guard shows it, at the end. Here it would be ratatui's last word to a terminal that may be gone, of whose
+    /// failure it tells a stderr that is gone as well, which is a panic.
     fn show_cursor(&mut self) -> io::Result<()> {
         self.hidden = false;
-        self.inner.show_cursor()
+        Ok(())
     }
 
     /// Ratatui asks before it clears, to put the cursor back. Ours is never seen; and the terminal's answer would come
