@@ -137,3 +137,40 @@ fn an_editor_has_the_terminal_to_itself() {
     terminal.press("q");
     assert_eq!(terminal.left(), 0);
 }
+
+#[test]
+fn a_terminal_that_goes_without_a_signal() {
+    use std::io::Read as _;
+
+    let rig = Rig::new();
+    let size = portable_pty::PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+    let pair = portable_pty::native_pty_system().openpty(size).unwrap();
+    // In a session of its own nobody tells it of the hangup.
+    let mut command = portable_pty::CommandBuilder::new("setsid");
+    command.args(["--wait", env!("CARGO_BIN_EXE_road_runner"), "--workspace"]);
+    command.arg(rig.workspace());
+    command.env_clear();
+    for (key, value) in rig.environment() {
+        command.env(key, value);
+    }
+    command.env("TERM", "xterm-256color");
+    command.cwd(rig.workspace());
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    let (mut seen, mut piece) = (vec![], [0; 4096]);
+    while !String::from_utf8_lossy(&seen).contains("Flows") {
+        let count = reader.read(&mut piece).unwrap();
+        assert!(count > 0, "it ended before its first frame");
+        seen.extend_from_slice(&piece[..count]);
+    }
+    drop((reader, pair.master));
+    let workspace = rig.workspace().to_string_lossy().into_owned();
+    let is_there = || {
+        let all =
+            fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+        all.into_iter().any(|line| String::from_utf8_lossy(&line).contains(&workspace))
+    };
+    wait_until("its end", || (!is_there()).then_some(()));
+    child.wait().unwrap();
+}
