@@ -2,9 +2,9 @@
 //! does what the screen asks for. Everything comes back as messages; the screen never waits for anything here.
 
 use std::path::PathBuf;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -24,6 +24,8 @@ use crate::tui::feed::Feed;
 use crate::tui::log_thread::LogRequest;
 use crate::tui::message::{Effect, Msg, Sampling};
 
+/// The thread is waited for so long at the end.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// Between two looks at the host.
 const SAMPLED: Duration = Duration::from_secs(2);
 
@@ -59,7 +61,8 @@ pub struct Backstage {
     effects: Option<UnboundedSender<Effect>>,
     reading: Option<UnboundedSender<Reading>>,
     log: Option<Sender<LogRequest>>,
-    thread: Option<JoinHandle<()>>,
+    /// Its other end goes with the thread.
+    ended: Receiver<()>,
 }
 
 impl Backstage {
@@ -74,7 +77,9 @@ impl Backstage {
         let shared = Arc::new(Shared { context, program, host: Mutex::new(None), out });
         events::hangup(shared.out.clone())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = thread::Builder::new().name("backstage".to_owned()).spawn(move || {
+        let (alive, ended) = channel();
+        thread::Builder::new().name("backstage".to_owned()).spawn(move || {
+            let _alive = alive;
             runtime.block_on(async {
                 tokio::spawn(events::terminal(shared.out.clone(), control));
                 tokio::spawn(events::signals(shared.out.clone()));
@@ -83,7 +88,7 @@ impl Backstage {
             // What still works, a report say, is not waited for: it writes whole files or none.
             runtime.shutdown_background();
         })?;
-        Ok(Self { effects: Some(effects), reading: Some(reading), log: Some(log), thread: Some(thread) })
+        Ok(Self { effects: Some(effects), reading: Some(reading), log: Some(log), ended })
     }
 
     /// Asks for something.
@@ -123,9 +128,8 @@ impl Backstage {
 impl Drop for Backstage {
     fn drop(&mut self) {
         (self.effects, self.reading, self.log) = (None, None, None);
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
+        // Not longer: whoever reads a terminal that is gone may never come back from it. The process takes it along.
+        let _ended = self.ended.recv_timeout(FAREWELL);
     }
 }
 
