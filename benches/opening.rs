@@ -10,7 +10,6 @@ use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::Read as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use road_runner::commands::stored;
@@ -19,9 +18,8 @@ use road_runner::store::layout::RunDir;
 use road_runner::store::record::Record;
 use road_runner::store::run_id::RunId;
 
-use common::figures::{self, Figure};
 use common::workspace::Workspace;
-use common::{process, record, workspace};
+use common::{reader, record, workspace};
 
 const ROUNDS: usize = 11;
 
@@ -34,42 +32,25 @@ const WAYS: [(&str, &str); 4] = [
 ];
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    if let [_, child, run, way] = arguments.as_slice()
-        && child == "--reader"
-    {
-        return reader(Path::new(run), way);
+    if let Some((run, way)) = reader::asked() {
+        return read(&run, &way);
     }
     let workspace = Workspace::on_disk();
     let dir = record::large_run(&workspace);
-    let mut times = WAYS.map(|(_, what)| Figure::new(what, "ms"));
-    let mut peaks = WAYS.map(|(_, what)| Figure::new(&format!("peak memory: {what}"), "MiB"));
-    for _ in 0..ROUNDS {
-        for (((way, _), time), peak) in WAYS.iter().zip(&mut times).zip(&mut peaks) {
-            let (floor, floor_peak) = read(dir.root(), if *way == "sub-run" { "sub-run-bytes" } else { "bytes" });
-            let (millis, mib) = read(dir.root(), way);
-            time.add(floor, millis);
-            peak.add(floor_peak, mib);
-        }
-    }
     let count = record::SUB_RUNS * record::EXECUTIONS;
-    let title = format!("the record of {count} executions, against reading its bytes; {ROUNDS} rounds");
-    let figures: Vec<Figure> = times.into_iter().chain(peaks).collect();
-    figures::print(&title, &figures);
+    let title = format!("the record of {count} executions, against reading its bytes");
+    reader::compare(
+        &title,
+        "ms",
+        dir.root(),
+        &WAYS,
+        ROUNDS,
+        |way| if way == "sub-run" { "sub-run-bytes" } else { "bytes" },
+    );
 }
 
-/// Milliseconds and peak of one way of reading, in a process of its own.
-fn read(run: &Path, way: &str) -> (f64, f64) {
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.arg("--reader").arg(run).arg(way);
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("it runs");
-    assert!(output.status.success(), "{}", output.status);
-    let text = String::from_utf8(output.stdout).expect("text");
-    let (millis, mib) = text.trim().split_once(' ').expect("two numbers");
-    (millis.parse().expect("a number"), mib.parse().expect("a number"))
-}
-
-fn reader(run: &Path, way: &str) {
+/// One way, in a process of its own.
+fn read(run: &Path, way: &str) {
     let name = run.file_name().expect("a name").to_string_lossy().into_owned();
     let runs = run.parent().expect("a runs folder");
     let context = workspace::context(runs.parent().expect("a workspace"));
@@ -106,7 +87,7 @@ fn reader(run: &Path, way: &str) {
             assert_eq!((executions.len(), damage), (record::EXECUTIONS as usize, vec![]));
         }
     }
-    println!("{} {}", start.elapsed().as_secs_f64() * 1e3, process::own_peak_mib());
+    reader::answer(start.elapsed().as_secs_f64() * 1e3);
 }
 
 /// Reads a file and looks at nothing in it.

@@ -10,7 +10,6 @@ use std::convert::Infallible;
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -28,9 +27,8 @@ use road_runner::store::record::Record;
 use road_runner::store::run_id::RunId;
 use serde::de::IgnoredAny;
 
-use common::figures::{self, Figure};
 use common::workspace::Workspace;
-use common::{process, record, workspace};
+use common::{reader, record, workspace};
 
 const ROUNDS: usize = 5;
 
@@ -45,42 +43,18 @@ const WAYS: [(&str, &str); 6] = [
 ];
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    if let [_, child, run, way] = arguments.as_slice()
-        && child == "--reader"
-    {
-        return reader(Path::new(run), way);
+    if let Some((run, way)) = reader::asked() {
+        return read(&run, &way);
     }
     let workspace = Workspace::on_disk();
     let dir = record::large_run(&workspace);
-    let mut times = WAYS.map(|(_, what)| Figure::new(what, "s"));
-    let mut peaks = WAYS.map(|(_, what)| Figure::new(&format!("peak memory: {what}"), "MiB"));
-    for _ in 0..ROUNDS {
-        for (((way, _), time), peak) in WAYS.iter().zip(&mut times).zip(&mut peaks) {
-            let (floor, floor_peak) = read(dir.root(), "json");
-            let (seconds, mib) = read(dir.root(), way);
-            time.add(floor, seconds);
-            peak.add(floor_peak, mib);
-        }
-    }
     let count = record::SUB_RUNS * record::EXECUTIONS;
-    let title = format!("the record of {count} executions, against bare JSON; {ROUNDS} rounds");
-    let figures: Vec<Figure> = times.into_iter().chain(peaks).collect();
-    figures::print(&title, &figures);
+    let title = format!("the record of {count} executions, against bare JSON");
+    reader::compare(&title, "s", dir.root(), &WAYS, ROUNDS, |_| "json");
 }
 
-/// Seconds and peak of one way of reading, in a process of its own.
-fn read(run: &Path, way: &str) -> (f64, f64) {
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.arg("--reader").arg(run).arg(way);
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("it runs");
-    assert!(output.status.success(), "{}", output.status);
-    let text = String::from_utf8(output.stdout).expect("text");
-    let (seconds, mib) = text.trim().split_once(' ').expect("two numbers");
-    (seconds.parse().expect("a number"), mib.parse().expect("a number"))
-}
-
-fn reader(run: &Path, way: &str) {
+/// One way, in a process of its own.
+fn read(run: &Path, way: &str) {
     let name = run.file_name().expect("a name").to_string_lossy().into_owned();
     let runs = run.parent().expect("a runs folder");
     let id = RunId::parse(&name).expect("an id");
@@ -120,7 +94,7 @@ fn reader(run: &Path, way: &str) {
             assert!(written.missing().is_none() && written.damage.is_empty() && written.files.len() == 3);
         }
     }
-    println!("{} {}", start.elapsed().as_secs_f64(), process::own_peak_mib());
+    reader::answer(start.elapsed().as_secs_f64());
 }
 
 /// The steps of a sub-run are let go once it has ended.

@@ -5,5 +5,6 @@
 pub mod figures;
 pub mod journals;
 pub mod process;
+pub mod reader;
 pub mod record;
 pub mod workspace;

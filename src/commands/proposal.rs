@@ -73,4 +73,39 @@ impl Proposal {
             plan: Arc::clone(plan),
         }
     }
+
+    /// What a careful engineer would ask about besides the limits, a sentence each. What stands in them comes from outside.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = vec![];
+        if !self.unapplied.is_empty() {
+            let fields = listed(self.unapplied.iter().map(String::as_str));
+            warnings
+                .push(format!("applied: none for {fields}: nothing here moves it, so a point says nothing about it"));
+        }
+        if !self.unproven.is_empty() {
+            let names = listed(self.unproven.iter().map(Name::as_str));
+            warnings.push(format!("no proof declared by {names}: the exit code alone decides a pass"));
+        }
+        if !self.absolute.is_empty() {
+            let paths = listed(self.absolute.iter().map(String::as_str));
+            warnings.push(format!("named by an absolute path, outside diags/: {paths}"));
+        }
+        let changed = self.drift.iter().take(LISTED);
+        warnings.extend(changed.map(|drift| format!("changed since the plan was made: {drift}")));
+        match self.drift.len().saturating_sub(LISTED) {
+            0 => {}
+            1 => warnings.push("and 1 more change".to_owned()),
+            more => warnings.push(format!("and {more} more changes")),
+        }
+        warnings
+    }
+}
+
+/// Things of one kind that are spelled out.
+const LISTED: usize = 20;
+
+fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = names.len().saturating_sub(LISTED);
+    let text = names.take(LISTED).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
 }

@@ -121,11 +121,7 @@ fn chosen(run: &StoredRun, selection: &Selection) -> Result<Option<Vec<u32>>, Fa
         }
     } else if selection.failed {
         for (index, sub_run) in run.state.sub_runs.iter().enumerate() {
-            let again = matches!(
-                sub_run.verdict,
-                Some(Verdict::Fail | Verdict::Timeout | Verdict::Inconclusive | Verdict::Error)
-            );
-            if again {
+            if sub_run.verdict.is_some_and(Verdict::is_run_again) {
                 indices.push(u32::try_from(index).unwrap_or(u32::MAX));
             }
         }

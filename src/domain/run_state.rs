@@ -165,6 +165,16 @@ impl RunState {
         Some((self.sub_runs.get_mut(self.current? as usize)?, rules))
     }
 
+    /// As [`Self::forget_steps`], of the sub-runs that lie far enough behind one that has ended: the last few tell what a
+    /// step usually takes.
+    pub fn forget_steps_behind(&mut self, index: u32) {
+        /// More than are asked for what is usual.
+        const KEPT: u32 = 8;
+        if let Some(behind) = index.checked_sub(KEPT) {
+            self.forget_steps(behind);
+        }
+    }
+
     /// Drops the step details of a sub-run that has been summed up; what cells and counts need stays.
     pub fn forget_steps(&mut self, index: u32) {
         if let Some(sub_run) = self.sub_runs.get_mut(index as usize) {

@@ -62,6 +62,15 @@ pub fn clock(millis: u64) -> String {
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
+/// The same without hours that there are none of: `12:41`, `1:02:05`. For lines with little room.
+pub fn short_clock(millis: u64) -> String {
+    let seconds = millis / 1000;
+    match seconds / 3600 {
+        0 => format!("{:02}:{:02}", seconds / 60, seconds % 60),
+        hours => format!("{hours}:{:02}:{:02}", seconds / 60 % 60, seconds % 60),
+    }
+}
+
 /// A length of time in hours and minutes, begun minutes counted: `00:43`. For what can only be estimated.
 pub fn hours_and_minutes(millis: u64) -> String {
     let minutes = millis.div_ceil(60_000);
@@ -149,6 +158,7 @@ mod tests {
         check(754_000, "00:12:34", "00:13");
         check(3_725_000, "01:02:05", "01:03");
         check(u64::MAX, "5124095576030:25:51", "5124095576030:26");
+        assert_eq!([50, 754_000, 3_725_000].map(short_clock), ["00:00", "12:34", "1:02:05"]);
     }
 
     #[test]

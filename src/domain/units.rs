@@ -149,6 +149,12 @@ fn write_scaled(f: &mut fmt::Formatter<'_>, base: u64, decimals: u32, unit: &str
     f.pad(&format!("{}{unit}", decimal(base, decimals)))
 }
 
+/// Bytes in GiB with one decimal, cut and not rounded: `755.4`.
+pub fn gibibytes(bytes: u64) -> String {
+    let tenths = (u128::from(bytes) * 10) >> 30;
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
 /// `base / 10^decimals` as an exact decimal without trailing zeros.
 pub fn decimal(base: u64, decimals: u32) -> String {
     let scale = 10_u64.pow(decimals);

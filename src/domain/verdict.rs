@@ -72,6 +72,11 @@ impl Verdict {
     pub const fn is_unit_failure(self) -> bool {
         matches!(self, Self::Fail | Self::Timeout | Self::Crashed)
     }
+
+    /// Whether `rerun --failed` runs a sub-run again that ended so. Not a crash: a host is taken down on purpose only.
+    pub const fn is_run_again(self) -> bool {
+        matches!(self, Self::Fail | Self::Timeout | Self::Inconclusive | Self::Error)
+    }
 }
 
 impl fmt::Display for Verdict {

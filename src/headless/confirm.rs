@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::commands::proposal::{Answer, Proposal};
 use crate::domain::headroom::RailUse;
 use crate::domain::host::HostFacts;
+use crate::domain::units::gibibytes;
 use crate::domain::{sanitize, time};
 
 /// Columns of a line at most.
@@ -17,8 +18,6 @@ const WIDTH: usize = 80;
 const LABEL: usize = 10;
 /// Columns of what is planned of what is allowed, where a bar stands behind it.
 const PLANNED: usize = 46;
-/// Things of one kind that are spelled out.
-const LISTED: usize = 20;
 
 /// What a person should know before saying yes.
 pub fn text(proposal: &Proposal) -> String {
@@ -67,15 +66,9 @@ fn host(facts: &HostFacts) -> String {
     let mut parts = vec![facts.hostname.clone().unwrap_or_else(|| "unnamed host".to_owned())];
     parts.extend(facts.cpu_model.clone());
     parts.extend(facts.cores.map(|cores| count(cores.into(), "core")));
-    parts.extend(facts.memory_bytes.map(gibibytes));
+    parts.extend(facts.memory_bytes.map(|bytes| format!("{} GiB", gibibytes(bytes))));
     parts.extend(facts.kernel.as_ref().map(|kernel| format!("kernel {kernel}")));
     parts.join(", ")
-}
-
-/// `755.4 GiB`.
-fn gibibytes(bytes: u64) -> String {
-    let tenths = (u128::from(bytes) * 10) >> 30;
-    format!("{}.{} GiB", tenths / 10, tenths % 10)
 }
 
 /// Two or three lines for one rail.
@@ -127,34 +120,7 @@ fn warnings(out: &mut String, proposal: &Proposal) {
     if proposal.on_a_limit > 0 {
         warn(&format!("{} of {} have a value ON A LIMIT", proposal.on_a_limit, count(sub_runs, "sub-run")));
     }
-    if !proposal.unapplied.is_empty() {
-        let fields = listed(proposal.unapplied.iter().map(String::as_str));
-        warn(&format!("applied: none for {fields}: nothing here moves it, so a point says nothing about it"));
-    }
-    if !proposal.unproven.is_empty() {
-        let names = listed(proposal.unproven.iter().map(crate::domain::name::Name::as_str));
-        warn(&format!("no proof declared by {names}: the exit code alone decides a pass"));
-    }
-    if !proposal.absolute.is_empty() {
-        let paths = listed(proposal.absolute.iter().map(String::as_str));
-        warn(&format!("named by an absolute path, outside diags/: {paths}"));
-    }
-    for (at, drift) in proposal.drift.iter().enumerate() {
-        if at == LISTED {
-            warn(&format!("and {}", count((proposal.drift.len() - at) as u64, "more change")));
-            break;
-        }
-        warn(&format!("changed since the plan was made: {drift}"));
-    }
-}
-
-fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
-    let more = names.len().saturating_sub(LISTED);
-    let mut text = names.take(LISTED).collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        let _ = write!(text, " and {more} more");
-    }
-    text
+    proposal.warnings().iter().for_each(|text| warn(text));
 }
 
 /// `1 sub-run`, `36 sub-runs`.

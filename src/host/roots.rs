@@ -54,6 +54,11 @@ pub fn boot_id(roots: &Roots) -> io::Result<String> {
     if shaped { Ok(id.to_owned()) } else { Err(io::Error::new(io::ErrorKind::InvalidData, "not a boot id")) }
 }
 
+/// The host's name.
+pub fn hostname(roots: &Roots) -> io::Result<String> {
+    read_text(&roots.proc("sys/kernel/hostname")).map(|text| text.trim().to_owned())
+}
+
 /// Milliseconds since the kernel booted (`/proc/uptime`, which has hundredths of a second).
 pub fn uptime_ms(roots: &Roots) -> io::Result<u64> {
     let text = read_text(&roots.proc("uptime"))?;

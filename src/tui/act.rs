@@ -2,12 +2,11 @@
 
 use crate::commands::launch::What;
 use crate::commands::runs::How;
-use crate::domain::shmoo::{Outcome, outcome};
 use crate::tui::actions::{Action, Pane};
 use crate::tui::board::Move;
 use crate::tui::dialogs::{self, Dialog};
 use crate::tui::message::{Choice, Effect, Exit, Order};
-use crate::tui::model::{Asks, Model, Subject, Tone, planned};
+use crate::tui::model::{Asks, Model, Tone};
 use crate::tui::panes::log::LogAct;
 use crate::tui::{available, command_line, keys, selection, update};
 
@@ -93,8 +92,8 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::Stop => return stop(model),
         Action::Zoom => model.zoom = !model.zoom,
-        Action::Palette => model.dialog = Some(dialogs::find::palette(model)),
-        Action::Help => model.dialog = Some(dialogs::find::help(model)),
+        Action::Palette => model.dialog = Some(dialogs::find::palette()),
+        Action::Help => model.dialog = Some(dialogs::find::help()),
         Action::Theme => {
             model.dialog = Some(dialogs::theme::open(model));
         }
@@ -243,8 +242,12 @@ fn start(model: &mut Model) -> Vec<Effect> {
 fn propose(model: &mut Model, what: What) -> Vec<Effect> {
     let ticket = model.ticket();
     model.waiting = Some((ticket, "looking at the limits"));
-    // A stored plan has a unit of its own unless another was named.
-    let unit = model.choice.unit.clone();
+    // A stored plan keeps the unit that it has: what was named for another sweep is not put in its place.
+    let has_own = match &what {
+        What::Stored { run, .. } => model.runs.iter().any(|line| line.id == *run && line.unit.is_some()),
+        What::Fresh { .. } => false,
+    };
+    let unit = model.choice.unit.clone().filter(|_| !has_own);
     vec![Effect::Propose(ticket, Order { what, unit, max_fail: None, allow_concurrent: false })]
 }
 
@@ -322,15 +325,6 @@ fn slice(model: &mut Model, forward: bool) {
     }
 }
 
-/// What a sub-run of the subject gives its cell.
-pub fn outcome_of(subject: &Subject, index: u32) -> Outcome {
-    match subject {
-        Subject::Nothing => crate::domain::shmoo::Cell::Planned.into(),
-        Subject::Preview(previewed) => planned(&previewed.preview.outside, index),
-        Subject::Run(run) => outcome(&run.state, index),
-    }
-}
-
 fn follow(model: &mut Model) -> Vec<Effect> {
     if model.focus == Pane::Log {
         return log(model, LogAct::Follow);
@@ -373,7 +367,8 @@ pub fn stop_run(model: &mut Model, id: String, how: How) -> Vec<Effect> {
 
 /// One level up: a sequence of keys, a range, a zoom, a filter, marks; never out.
 fn back(model: &mut Model) {
-    if model.run_range.take().is_some() || model.board.range.take().is_some() {
+    if model.run_range.is_some() || model.board.range.is_some() {
+        (model.run_range, model.board.range) = (None, None);
     } else if model.zoom {
         model.zoom = false;
     } else if model.focus == Pane::Runs && !model.run_filter.is_empty() {

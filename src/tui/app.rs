@@ -15,6 +15,7 @@ use crate::domain::keymap::Keymap;
 use crate::domain::run_state::RunState;
 use crate::domain::theme::{Depth, Theme};
 use crate::domain::time::Timestamp;
+use crate::host::roots;
 use crate::input::source::Sources;
 use crate::input::{keymap, render};
 use crate::tui::actions;
@@ -29,7 +30,6 @@ use crate::tui::run_loop::{self, Stage};
 use crate::tui::schedule::Schedule;
 use crate::tui::screen::Screen;
 use crate::tui::update::update;
-use crate::tui::view::view;
 
 /// How the application is to look and what it begins with.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ pub fn open(context: &Context, options: Options) -> Result<Left, Failure> {
         workspace_is_found: options.workspace_is_found,
         runs: (context.runs != context.workspace.join("runs")).then(|| context.runs.clone()),
         depth: options.depth,
-        host: std::fs::read_to_string(context.roots.proc("sys/kernel/hostname")).unwrap_or_default().trim().to_owned(),
+        host: roots::hostname(&context.roots).unwrap_or_default(),
     };
     let look =
         Look { palette: Palette::new(&options.theme, options.depth), ascii: options.ascii, motion: options.motion };
@@ -257,11 +257,4 @@ fn edit(editor: &str, path: &Path) -> io::Result<()> {
     let status = Command::new(program).args(words).arg(path).status()?;
     drop(io::stdout().flush());
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
-}
-
-/// Draws one frame of a model, for benches and pictures.
-pub fn picture(model: &Model, area: ratatui::layout::Rect) -> ratatui::buffer::Buffer {
-    let mut buffer = ratatui::buffer::Buffer::empty(area);
-    view(model, area, &mut buffer);
-    buffer
 }

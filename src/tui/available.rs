@@ -1,6 +1,7 @@
 //! Whether an action can act here and now, and why not. Footer, help, palette and keys ask the same function.
 
 use crate::domain::event::RunStatus;
+use crate::domain::verdict::Verdict;
 use crate::tui::actions::{Action, Pane};
 use crate::tui::model::{Model, Subject};
 
@@ -131,7 +132,7 @@ fn rerun_failed(model: &Model) -> Option<String> {
     match model.run() {
         None => Some("open a run first".to_owned()),
         Some(run) => {
-            let fails = run.state.sub_runs.iter().any(|sub_run| sub_run.verdict.is_some_and(is_run_again));
+            let fails = run.state.sub_runs.iter().any(|sub_run| sub_run.verdict.is_some_and(Verdict::is_run_again));
             (!fails && model.board.marks.is_empty())
                 .then(|| "nothing failed, timed out, was inconclusive or in error, and nothing is marked".to_owned())
         }
@@ -140,12 +141,6 @@ fn rerun_failed(model: &Model) -> Option<String> {
 
 fn is_open_with_marks(model: &Model, id: &str) -> bool {
     !model.board.marks.is_empty() && model.run().is_some_and(|run| run.state.header.run_id == id)
-}
-
-/// Whether `rerun --failed` takes a sub-run that ended so.
-pub const fn is_run_again(verdict: crate::domain::verdict::Verdict) -> bool {
-    use crate::domain::verdict::Verdict::{Error, Fail, Inconclusive, Timeout};
-    matches!(verdict, Fail | Timeout | Inconclusive | Error)
 }
 
 /// A run that somebody runs and that is not open.

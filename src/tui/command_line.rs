@@ -15,8 +15,11 @@ pub fn of(model: &Model) -> String {
             let launch =
                 Launch { what, unit, dry_run: false, max_fail: None, allow_concurrent: false, digest: String::new() };
             let mut words = launch.words();
-            if seed.is_none() {
-                words.retain(|word| word != "--seed" && word != "1");
+            // What could not be expanded has no seed yet: the command draws one, or takes the margin's.
+            if seed.is_none()
+                && let Some(flag) = words.iter().position(|word| word == "--seed")
+            {
+                words.drain(flag..flag + 2);
             }
             with_globals(model, &words)
         }

@@ -166,7 +166,7 @@ fn dry_run(shared: &Shared, choice: &Choice) {
         unit: choice.unit.clone(),
         dry_run: true,
         max_fail: None,
-        allow_concurrent: true,
+        allow_concurrent: false,
         digest: prepared.plan().digest.clone(),
     };
     shared.send(Msg::Done(start(shared, &launch).map(|id| format!("dry run {id}: nothing was started"))));

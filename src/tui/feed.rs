@@ -84,7 +84,7 @@ fn live(
         };
         state.absorb(recorded);
         if let Some(index) = finished {
-            state.forget_steps(index);
+            state.forget_steps_behind(index);
         }
     });
     if let Err(error) = first {

@@ -8,9 +8,9 @@ use crate::domain::progress::Remaining;
 use crate::domain::sanitize;
 use crate::domain::shmoo::Cell;
 use crate::domain::theme::Slot;
+use crate::domain::time::short_clock as clock;
 use crate::tui::canvas::{Line, paint};
 use crate::tui::model::{Model, Subject};
-use crate::tui::panes::steps::clock;
 
 /// A stroke that turns once a second while something goes on; none where nothing may move.
 fn turning(model: &Model) -> &'static str {

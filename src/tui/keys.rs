@@ -13,14 +13,14 @@ use crate::tui::{selection, update};
 /// Takes a key.
 pub fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     model.dirty = true;
+    // What was said is read once a key is pressed.
+    model.notice = None;
     if model.dialog.is_some() {
         return dialogs::key(model, chord);
     }
     if model.prompt.is_some() {
         return prompt(model, chord);
     }
-    // What was said is read once a key is pressed.
-    model.notice = None;
     model.typed.push(chord);
     match model.keymap.lookup(Places::of(model.focus.place()), &model.typed) {
         Lookup::Prefix => vec![],

@@ -14,7 +14,6 @@ use crate::domain::plan::Plan;
 use crate::domain::run_state::{Execution, RunHeader, RunState};
 use crate::domain::seed::Seed;
 use crate::domain::theme::Theme;
-use crate::domain::time::Timestamp;
 use crate::host::telemetry::Telemetry;
 use crate::store::layout::RunDir;
 use crate::tui::lists::{FlowLine, MarginLine, RunLine};
@@ -242,6 +241,3 @@ pub enum Exit {
     /// What a command line asked for was declined.
     Declined,
 }
-
-/// When something happened, by the clock of the host.
-pub type Now = Timestamp;

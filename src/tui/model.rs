@@ -36,6 +36,17 @@ pub enum Subject {
     Run(Box<OpenRun>),
 }
 
+impl Subject {
+    /// What a sub-run gives its cell.
+    pub fn outcome(&self, index: u32) -> Outcome {
+        match self {
+            Self::Nothing => Cell::Planned.into(),
+            Self::Preview(previewed) => previewed.preview.outcome(index),
+            Self::Run(run) => outcome(&run.state, index),
+        }
+    }
+}
+
 /// A flow with a margin, expanded.
 #[derive(Debug)]
 pub struct Previewed {
@@ -364,8 +375,7 @@ impl Model {
             Subject::Nothing => self.board = Board::default(),
             Subject::Preview(previewed) => {
                 if let Some(plan) = &previewed.preview.plan {
-                    let outside = &previewed.preview.outside;
-                    self.board.refresh(&plan.experiment, |index| planned(outside, index));
+                    self.board.refresh(&plan.experiment, |index| previewed.preview.outcome(index));
                 }
             }
             Subject::Run(run) => {
@@ -382,10 +392,4 @@ impl Model {
             }
         }
     }
-}
-
-/// What a preview shows of a sub-run.
-pub fn planned(outside: &[bool], index: u32) -> Outcome {
-    let is_outside = outside.get(index as usize).copied().unwrap_or(false);
-    if is_outside { Cell::OutsidePolicy.into() } else { Cell::Planned.into() }
 }

@@ -8,9 +8,7 @@ use crate::commands::workspace::{RowProblem, WorkspaceView};
 use crate::domain::event::RunStatus;
 use crate::domain::sanitize;
 use crate::domain::time::Timestamp;
-use crate::domain::verdict::Verdict;
 use crate::store::history::RunEntry;
-use crate::tui::available::is_run_again;
 use crate::tui::lists::{FlowLine, MarginLine, RunLine};
 use crate::tui::message::Workspace;
 
@@ -88,7 +86,6 @@ fn run(entry: Arc<RunEntry>, now: Timestamp) -> RunLine {
     let id = entry.id.to_string();
     let known = entry.summary.as_ref().ok();
     let done: u32 = known.map_or(0, |summary| summary.counts.values().sum());
-    let failed = |verdict: Verdict| is_run_again(verdict);
     RunLine {
         short: entry.id.short_digest().to_owned(),
         when: when(entry.id.prepared_at(), now),
@@ -103,7 +100,7 @@ fn run(entry: Arc<RunEntry>, now: Timestamp) -> RunLine {
         margin: known.map_or_else(String::new, |summary| summary.margin.to_string()),
         unit: known.and_then(|summary| summary.unit.clone()),
         has_failures: known
-            .is_some_and(|summary| summary.counts.iter().any(|(verdict, count)| *count > 0 && failed(*verdict))),
+            .is_some_and(|summary| summary.counts.iter().any(|(verdict, count)| *count > 0 && verdict.is_run_again())),
         error: entry.summary.as_ref().err().map(|error| sanitize::line(&error.to_string()).into_owned()),
         id,
         entry,

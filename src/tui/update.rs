@@ -9,7 +9,7 @@ use crate::tui::board::Board;
 use crate::tui::dialogs::{self, Dialog};
 use crate::tui::keys;
 use crate::tui::message::{Choice, Effect, Exit, Msg, Opened, Sampling, Ticket, Workspace};
-use crate::tui::model::{Model, Previewed, Subject, Tone, planned};
+use crate::tui::model::{Model, Previewed, Subject, Tone};
 use crate::tui::palette::Palette;
 use crate::tui::selection;
 
@@ -250,11 +250,11 @@ fn previewed(
     let mut choice = model.choice.clone();
     choice.seed = preview.plan.as_ref().map(|plan| plan.experiment.global_seed);
     let same = model.previewed().is_some_and(|before| {
-        let of = |preview: &crate::commands::preview::Preview| preview.plan.as_ref().map(|p| p.experiment.axes.clone());
-        of(&before.preview) == of(&preview)
+        let (before, now) = (before.preview.plan.as_ref(), preview.plan.as_ref());
+        before.zip(now).is_some_and(|(before, now)| before.experiment.axes == now.experiment.axes)
     });
     if let Some(plan) = preview.plan.as_ref().filter(|_| !same) {
-        model.board = Board::new(&plan.experiment, |index| planned(&preview.outside, index));
+        model.board = Board::new(&plan.experiment, |index| preview.outcome(index));
     } else if preview.plan.is_none() {
         model.board = Board::default();
     }
@@ -324,9 +324,7 @@ fn events(model: &mut Model, ticket: Ticket, events: Vec<crate::domain::event::R
         run.state.absorb(recorded);
         if let Some(index) = finished {
             // Thousands may follow: what is looked at is read back.
-            let executions = run.state.sub_runs.get(index as usize).map(|s| s.executions.clone()).unwrap_or_default();
-            run.read = Some((index, executions));
-            run.state.forget_steps(index);
+            run.state.forget_steps_behind(index);
         }
     }
     model.stale |= cells;

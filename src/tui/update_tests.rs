@@ -170,7 +170,7 @@ fn stopping_begins_on_keeping_and_goes_on_to_graver_ways() {
     ctrl-c: dialog stop; says nothing
     ctrl-c: says asked to stop now; asks Stop
     ctrl-c: says asked to kill; asks Stop
-    Esc: no dialog
+    Esc: no dialog; says nothing
     ");
 }
 
@@ -223,4 +223,33 @@ fn a_number_goes_to_a_pane_and_tab_through_those_that_are_seen() {
     Tab: focus Flows
     Tab: focus Margins
     ");
+}
+
+#[test]
+fn a_rerun_keeps_the_unit_of_its_run() {
+    let check = |own: Option<&str>, expected: Option<&str>| {
+        let mut model = previewed(SIZE, &[]);
+        with_runs(&mut model);
+        model.choice.unit = Some("SN1".to_owned());
+        model.runs[0].unit = own.map(str::to_owned);
+        model.focus = Pane::Runs;
+        let asked = press(&mut model, "r").into_iter().find_map(|effect| match effect {
+            Effect::Propose(_, order) => Some(order.unit),
+            _ => None,
+        });
+        assert_eq!(asked.unwrap().as_deref(), expected, "{own:?}");
+    };
+    check(Some("SN2"), None);
+    check(None, Some("SN1"));
+}
+
+#[test]
+fn what_the_command_line_says_of_a_plan_without_a_seed_names_none() {
+    let mut model = previewed(SIZE, &[]);
+    if let Subject::Preview(previewed) = &mut model.subject {
+        previewed.choice.seed = None;
+        previewed.choice.unit = Some("1".to_owned());
+    }
+    let line = crate::tui::command_line::of(&model);
+    assert_eq!(line, "road_runner run --flow flows/cpu_smoke.yaml --margin margins/vcore_sweep.yaml --unit 1");
 }

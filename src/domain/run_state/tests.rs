@@ -401,3 +401,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn behind_a_live_run_only_the_last_few_sub_runs_keep_their_steps() {
+    let plan = Arc::new(World::grid(20, 1).plan());
+    let mut state = kit::state(&plan);
+    for recorded in kit::recorded(kit::story(&plan, &vec![vec![Pass]; 20])) {
+        state.apply(&recorded);
+        if let RunEvent::SubrunFinished(finished) = &recorded.event {
+            state.forget_steps_behind(finished.index);
+        }
+    }
+    let kept: Vec<usize> = (0..20).filter(|index| !state.sub_runs[*index].executions.is_empty()).collect();
+    assert_eq!(kept, (12..20).collect::<Vec<_>>());
+    assert_eq!(state.finished_sub_runs(), 20);
+}

@@ -164,9 +164,6 @@ impl Confirm {
                 if self.proposed.proposal.on_a_limit > 0 {
                     launch.unit = Some(self.serial.text().trim().to_owned());
                 }
-                if let Some(unit) = &launch.unit {
-                    model.choice.unit = Some(unit.clone());
-                }
                 let ticket = model.ticket();
                 model.waiting = Some((ticket, "starting"));
                 Next::Close(vec![Effect::Start(ticket, Box::new(launch))])

@@ -153,3 +153,21 @@ fn a_mouse_confirms_nothing() {
     }
     assert!(matches!(&model.dialog, Some(Dialog::Confirm(confirm)) if confirm.focus == Focus::Abort));
 }
+
+#[test]
+fn a_serial_is_that_of_one_sweep() {
+    let mut model = previewed((80, 24), &[]);
+    model.dialog = Some(open(proposed(1, None), now()));
+    let at = Timestamp::from_millis(now().millis() + 1000).unwrap();
+    let mut unit = None;
+    for key in ["Tab", "S", "Tab", "Tab", "Enter"] {
+        for chord in key.parse::<Keys>().unwrap().chords() {
+            for effect in update(&mut model, Msg::Key(chord), at) {
+                if let Effect::Start(_, launch) = effect {
+                    unit = launch.unit;
+                }
+            }
+        }
+    }
+    assert_eq!((unit.as_deref(), model.choice.unit), (Some("S"), None), "the next one is typed anew");
+}

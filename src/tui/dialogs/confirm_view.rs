@@ -7,11 +7,11 @@ use ratatui::layout::Rect;
 use crate::domain::headroom::RailUse;
 use crate::domain::sanitize;
 use crate::domain::theme::Slot;
+use crate::domain::time::short_clock as clock;
 use crate::tui::canvas::{Line, Look, put, row};
 use crate::tui::dialogs::confirm::{Confirm, Focus};
 use crate::tui::dialogs::{boxed, buttons, field, titles};
 use crate::tui::model::Model;
-use crate::tui::panes::steps::clock;
 use crate::tui::update::clock_of_day;
 
 /// Columns of the label at the start of a line.
@@ -139,7 +139,7 @@ fn lines(confirm: &Confirm, look: &Look) -> Vec<Line> {
         more => format!(" {more} points sit on a limit."),
     };
     lines.push(Line::new().then(inside, look.of(Slot::Dialog)).then(on_a_limit, look.of(Slot::Warning)));
-    lines.extend(warnings(confirm).into_iter().map(|text| {
+    lines.extend(proposal.warnings().into_iter().map(|text| {
         Line::new().then("! ", look.of(Slot::Warning)).then(sanitize::line(&text).into_owned(), look.of(Slot::Warning))
     }));
     lines
@@ -160,23 +160,4 @@ fn of_rail(rail: &RailUse, look: &Look) -> Line {
         return line.then("AT LIMIT", look.of(Slot::Warning));
     }
     line.then(format!("{} / {}", show(below), show(above)), look.of(Slot::Dialog))
-}
-
-/// What a careful engineer would ask about.
-fn warnings(confirm: &Confirm) -> Vec<String> {
-    let proposal = &confirm.proposed.proposal;
-    let mut warnings = vec![];
-    if !proposal.unapplied.is_empty() {
-        let fields = proposal.unapplied.join(", ");
-        warnings.push(format!("applied: none for {fields}: nothing here moves it, a point says nothing about it"));
-    }
-    if !proposal.unproven.is_empty() {
-        let names: Vec<&str> = proposal.unproven.iter().map(crate::domain::name::Name::as_str).collect();
-        warnings.push(format!("no proof declared by {}: the exit code alone decides a pass", names.join(", ")));
-    }
-    if !proposal.absolute.is_empty() {
-        warnings.push(format!("named by an absolute path, outside diags/: {}", proposal.absolute.join(", ")));
-    }
-    warnings.extend(proposal.drift.iter().map(|drift| format!("changed since the plan was made: {drift}")));
-    warnings
 }

@@ -26,12 +26,12 @@ pub struct Find {
 }
 
 /// Actions by name.
-pub fn palette(_model: &Model) -> Dialog {
+pub fn palette() -> Dialog {
     Dialog::Find(Find { field: Field::default(), cursor: ListCursor::default(), is_help: false })
 }
 
 /// Every key.
-pub fn help(_model: &Model) -> Dialog {
+pub fn help() -> Dialog {
     Dialog::Find(Find { field: Field::default(), cursor: ListCursor::default(), is_help: true })
 }
 

@@ -506,9 +506,13 @@ impl LogPane {
         (self.cursor, self.finding) = (None, None);
         (self.counts.hits, self.counts.hit) = (None, None);
         let mut requests = vec![LogRequest::Search(self.search.clone())];
-        // Whoever follows goes on following; what is found is seen as it comes.
-        if self.search.is_some() && !self.follows {
-            requests.extend(self.look(Direction::Down, None, self.first_position(), true));
+        let is_live = self.subject.as_ref().is_some_and(|subject| subject.is_live);
+        match (&self.search, self.follows, is_live) {
+            // Whoever follows goes on following; what is found is seen as it comes.
+            (None, ..) | (_, true, true) => {}
+            // At the end of a log that has ended there is nothing below.
+            (Some(_), true, false) => requests.extend(self.look(Direction::Up, None, None, true)),
+            (Some(_), false, _) => requests.extend(self.look(Direction::Down, None, self.first_position(), true)),
         }
         requests
     }

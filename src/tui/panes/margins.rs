@@ -4,26 +4,21 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::domain::theme::Slot;
+use crate::domain::time::short_clock as clock;
 use crate::tui::actions::Pane;
-use crate::tui::canvas::{Line, fitting, put, row, scroll};
+use crate::tui::canvas::{Line, put, row};
 use crate::tui::model::Model;
-use crate::tui::panes::flows::{document, position};
-use crate::tui::panes::steps::clock;
-use crate::tui::panes::{framed, select};
+use crate::tui::panes::documents::{Documents, position};
+use crate::tui::panes::framed;
 
-/// The rows: a margin, or a line of what is wrong with it.
-fn rows(model: &Model) -> Vec<(usize, Option<usize>)> {
-    let of = |(at, margin): (usize, &crate::tui::lists::MarginLine)| {
-        std::iter::once((at, None)).chain((0..margin.problems.len()).map(move |problem| (at, Some(problem))))
-    };
-    model.margins.iter().enumerate().flat_map(of).collect()
+fn documents(model: &Model) -> Documents<'_> {
+    let all = model.margins.iter().map(Into::into).collect();
+    Documents { all, at: model.margin_at.at, chosen: &model.choice.margin }
 }
 
 /// The margin that stands in a line of the pane.
 pub fn row_at(model: &Model, room: usize, line: usize) -> Option<usize> {
-    let rows = rows(model);
-    let chosen = rows.iter().position(|row| *row == (model.margin_at.at, None)).unwrap_or(0);
-    rows.get(scroll(chosen, rows.len(), list_rows(room)) + line).map(|(at, _)| *at)
+    documents(model).row_at(list_rows(room), line)
 }
 
 /// Rows of the list: the last one says more of the profile under the cursor, where there is room.
@@ -34,35 +29,15 @@ const fn list_rows(room: usize) -> usize {
 /// Draws it.
 pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
     let look = &model.look;
-    let about = position(model.margin_at.at, model.margins.len());
-    let inside = framed(model, Pane::Margins, area, buf, "", Line::new().then(about, look.of(Slot::Dim)), Line::new());
+    let right = Line::new().then(position(model.margin_at.at, model.margins.len()), look.of(Slot::Dim));
+    let inside = framed(model, Pane::Margins, area, buf, "", right, Line::new());
     if model.margins.is_empty() {
         put(buf, row(inside, 0), "no profile in margins/", look.of(Slot::Dim));
         return;
     }
-    let rows = rows(model);
     let room = list_rows(inside.height.into());
-    let chosen = rows.iter().position(|row| *row == (model.margin_at.at, None)).unwrap_or(0);
-    let first = scroll(chosen, rows.len(), room);
-    for (place, (at, problem)) in rows.iter().skip(first).take(room).enumerate() {
-        let area = row(inside, u16::try_from(place).unwrap_or(u16::MAX));
-        let Some(margin) = model.margins.get(*at) else { continue };
-        if let Some(problem) = problem.and_then(|problem| margin.problems.get(problem)) {
-            let slot = if margin.broken { Slot::Error } else { Slot::Warning };
-            put(
-                buf,
-                area,
-                &format!("    {}", fitting(problem, usize::from(area.width).saturating_sub(4))),
-                look.of(slot),
-            );
-            continue;
-        }
-        let is_chosen = margin.file == model.choice.margin;
-        document(area, buf, look, &margin.file, is_chosen, &margin.about, margin.broken);
-        if *at == model.margin_at.at {
-            select(model, Pane::Margins, area, buf);
-        }
-    }
+    let rows = Rect { height: u16::try_from(room).unwrap_or(inside.height), ..inside };
+    documents(model).view(model, Pane::Margins, rows, buf);
     if room < inside.height.into() {
         more(model, row(inside, inside.height - 1), buf);
     }

@@ -1,5 +1,6 @@
 //! The panes: each a file with what it draws and what a click in it means. They draw visible rows only.
 
+pub mod documents;
 pub mod flows;
 pub mod log;
 pub mod log_rows;

@@ -10,10 +10,10 @@ use crate::domain::progress::{Remaining, StepProgress};
 use crate::domain::shmoo_grid::Grid;
 use crate::domain::summary::short_name;
 use crate::domain::theme::Slot;
+use crate::domain::time::short_clock as clock;
 use crate::tui::actions::Pane;
 use crate::tui::canvas::{Line, Look, bar, from, put, put_right, row, scroll};
 use crate::tui::model::{Model, Subject};
-use crate::tui::panes::steps::clock;
 use crate::tui::panes::{framed, shmoo_about};
 
 /// Where the parts of the pane stand.

@@ -10,12 +10,11 @@ use crate::domain::shmoo_edge::{Edge, Edges};
 use crate::domain::shmoo_grid::Grid;
 use crate::domain::summary::short_name;
 use crate::domain::theme::Slot;
+use crate::domain::time::short_clock as clock;
 use crate::domain::time::span;
-use crate::tui::act::outcome_of;
 use crate::tui::canvas::{Line, fitting, put, row};
 use crate::tui::model::{Model, Subject};
 use crate::tui::panes::shmoo::{legend, progress};
-use crate::tui::panes::steps::clock;
 
 /// What is known of the cell under the cursor.
 pub fn cell(model: &Model, area: Rect, buf: &mut Buffer) {
@@ -26,7 +25,7 @@ pub fn cell(model: &Model, area: Rect, buf: &mut Buffer) {
     };
     let experiment = &plan.experiment;
     let point = experiment.point(index).unwrap_or_default();
-    let shown = outcome_of(&model.subject, index).cell;
+    let shown = model.subject.outcome(index).cell;
     let mut lines = vec![
         Line::new()
             .then(format!("{} ", short_name(experiment.sub_runs(), index)), look.of(Slot::Strong))

@@ -10,20 +10,11 @@ use crate::domain::sanitize;
 use crate::domain::shmoo::Cell;
 use crate::domain::summary::short_name;
 use crate::domain::theme::Slot;
-use crate::domain::time::span;
+use crate::domain::time::{short_clock as clock, span};
 use crate::tui::actions::Pane;
 use crate::tui::canvas::{Line, Look, bar, from, put, row, scroll};
 use crate::tui::model::Model;
 use crate::tui::panes::{framed, list};
-
-/// `00:11`, `1:02:05`.
-pub fn clock(millis: u64) -> String {
-    let seconds = millis / 1000;
-    match seconds / 3600 {
-        0 => format!("{:02}:{:02}", seconds / 60, seconds % 60),
-        hours => format!("{hours}:{:02}:{:02}", seconds / 60 % 60, seconds % 60),
-    }
-}
 
 /// Rows above the list: a heading where there is room.
 const fn heading(width: u16, height: u16) -> u16 {

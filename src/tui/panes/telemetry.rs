@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::domain::theme::Slot;
+use crate::domain::units::gibibytes;
 use crate::host::source::Source;
 use crate::host::telemetry::{Reading, Telemetry};
 use crate::tui::actions::Pane;
@@ -118,11 +119,6 @@ fn tenths(value: i64) -> String {
 
 fn hundredths(value: u64) -> String {
     format!("{}.{:02}", value / 100, value % 100)
-}
-
-fn gibibytes(bytes: u64) -> String {
-    let tenths = (u128::from(bytes) * 10) >> 30;
-    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]
