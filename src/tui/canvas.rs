@@ -131,6 +131,37 @@ pub fn fitting(text: &str, columns: usize) -> String {
     out
 }
 
+/// A text over as many lines as it needs, broken between words; a word longer than a line is broken where it must.
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut word = word;
+        loop {
+            let Some(line) = lines.last_mut() else { break };
+            let gap = usize::from(!line.is_empty());
+            if line.width() + gap + word.width() <= columns {
+                line.push_str(" ".get(..gap).unwrap_or_default());
+                line.push_str(word);
+                break;
+            }
+            if line.is_empty() {
+                let fits = word.char_indices().map(|(at, c)| at + c.len_utf8());
+                let end = fits.take_while(|end| word.get(..*end).is_some_and(|part| part.width() <= columns)).last();
+                // A character wider than the line still takes one.
+                let end = end.or_else(|| word.chars().next().map(char::len_utf8)).unwrap_or(word.len());
+                line.push_str(word.get(..end).unwrap_or_default());
+                word = word.get(end..).unwrap_or_default();
+                if word.is_empty() {
+                    break;
+                }
+            }
+            lines.push(String::new());
+        }
+    }
+    lines
+}
+
 fn fitting_end(text: &str, columns: usize) -> &str {
     let mut from = 0;
     let mut left = text;
@@ -267,6 +298,17 @@ mod tests {
         check("漢字", 0, "");
         assert_eq!(fitting_end("abcdef", 3), "def");
         assert_eq!(fitting_end("漢字", 3), "字");
+    }
+
+    #[test]
+    fn long_texts_are_broken_between_words() {
+        let check =
+            |text: &str, columns: usize, expected: &[&str]| assert_eq!(wrapped(text, columns), expected, "{text}");
+        check("nothing here moves it", 12, &["nothing here", "moves it"]);
+        check("abcdefgh ij", 3, &["abc", "def", "gh", "ij"]);
+        check("漢字漢 x", 4, &["漢字", "漢 x"]);
+        check("漢字", 1, &["漢", "字"]);
+        check("", 5, &[""]);
     }
 
     #[test]

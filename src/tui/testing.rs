@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::commands::launch::{Launch, What};
 use crate::commands::preview::Preview;
 use crate::commands::proposal::Proposal;
 use crate::domain::chord::Keys;
@@ -22,7 +23,7 @@ use crate::store::run_id::RunId;
 use crate::tui::actions;
 use crate::tui::canvas::Look;
 use crate::tui::lists::{FlowLine, MarginLine, RunLine};
-use crate::tui::message::{Effect, Msg, Opened, Workspace};
+use crate::tui::message::{Effect, Msg, Opened, Proposed, Workspace};
 use crate::tui::model::{Model, Surroundings};
 use crate::tui::palette::Palette;
 use crate::tui::rows;
@@ -187,6 +188,20 @@ pub(crate) fn with_runs(model: &mut Model) {
         run_line("rr-20241122T120000Z-77ab02", RunStatus::Interrupted, None),
     ];
     drop(send(model, Msg::Runs(runs)));
+}
+
+/// What is asked before 4 by 3 points, so many of which sit on a limit.
+pub(crate) fn proposed(on_a_limit: u32, unit: Option<&str>) -> Proposed {
+    let mut plan: Plan = (*plan(4, 3)).clone();
+    plan.unit = unit.map(str::to_owned);
+    let plan = Arc::new(plan);
+    let mut proposal = Proposal::new(&plan, plan.experiment.bounds.clone(), &[], vec![]);
+    proposal.on_a_limit = on_a_limit;
+    let what = What::Fresh { flow: "flows/cpu_smoke.yaml".to_owned(), margin: "margins/v.yaml".to_owned(), seed: 7 };
+    let digest = plan.digest.clone();
+    let launch =
+        Launch { what, unit: unit.map(str::to_owned), dry_run: false, max_fail: None, allow_concurrent: false, digest };
+    Proposed { proposal, launch, margin_file: Some("/ws/margins/v.yaml".into()), estimate: Some(43_000) }
 }
 
 /// Sends one message.

@@ -19,7 +19,7 @@ use crate::tui::message::{Effect, Exit, Msg};
 use crate::tui::palette::Palette;
 use crate::tui::run_loop::{self, Stage};
 use crate::tui::schedule::Schedule;
-use crate::tui::testing::{empty, live, now, past, press, previewed, send, with_runs};
+use crate::tui::testing::{empty, live, now, past, press, previewed, proposed, send, with_runs};
 
 /// A stage on which nothing is done.
 struct Nothing;
@@ -99,7 +99,17 @@ fn screens(size: (u16, u16)) -> Vec<(&'static str, Model)> {
         ("filter", keyed(past(size), "3 / f a")),
         ("zoom", keyed(past(size), "4 z")),
         ("telemetry", keyed(past(size), "7")),
+        ("confirm", asked(size, 3)),
     ]
+}
+
+/// The confirmation over a preview.
+fn asked(size: (u16, u16), on_a_limit: u32) -> Model {
+    let mut model = previewed(size, &[]);
+    let mut proposed = proposed(on_a_limit, Some("SN123456"));
+    proposed.proposal.unapplied = vec!["core.voltage".to_owned()];
+    model.dialog = Some(crate::tui::dialogs::confirm::open(proposed, now()));
+    model
 }
 
 /// One screen at one size.
@@ -131,6 +141,17 @@ fn a_live_run() {
 fn what_lies_outside() {
     insta::assert_snapshot!("what_lies_outside", screen("outside", (80, 24)));
     insta::assert_snapshot!("what_lies_outside_2", screen("refused", (80, 24)));
+}
+
+#[test]
+fn the_confirmation_says_how_far_a_rail_is_from_its_bounds_in_every_size() {
+    insta::assert_snapshot!("confirm", screen("confirm", (80, 24)));
+    for width in 60..=200 {
+        let shown = text(&drawn(asked((width, 40), 0), vec![]));
+        for wanted in ["headroom", "[ Abort ]", "[ Run 12 points ]", "nothing here moves it"] {
+            assert!(shown.contains(wanted), "{wanted} at {width}\n{shown}");
+        }
+    }
 }
 
 #[test]
@@ -188,7 +209,7 @@ proptest! {
     #[test]
     fn no_size_and_no_storm_of_sizes_brings_it_down(
         sizes in proptest::collection::vec((1_u16..=300, 1_u16..=100), 1..6),
-        which in 0_usize..17,
+        which in 0_usize..18,
     ) {
         let mut all = screens((80, 24));
         let (name, mut model) = all.swap_remove(which);
@@ -210,7 +231,7 @@ proptest! {
     }
 
     #[test]
-    fn no_keys_bring_it_down(keys in proptest::collection::vec(0_usize..70, 1..60), which in 0_usize..17) {
+    fn no_keys_bring_it_down(keys in proptest::collection::vec(0_usize..70, 1..60), which in 0_usize..18) {
         let all = ["1", "2", "3", "4", "5", "6", "7", "Tab", "S-Tab", "j", "k", "h", "l", "g", "G", "ctrl-d", "ctrl-u",
             "Enter", "S", "u", "p", "D", "e", "r", "R", "c", "d", "o", "E", "/", "n", "N", "Space", "v", "}", "{", "]",
             "[", "X", "a", "f", "w", "t", "s", "&", "y", "x", "ctrl-c", "z", ":", "?", "T", "Y", "Esc", "M", "q", "i",

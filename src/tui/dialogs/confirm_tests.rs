@@ -4,26 +4,10 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::commands::launch::{Launch, What};
-use crate::commands::proposal::Proposal;
 use crate::domain::chord::Keys;
-use crate::domain::plan::Plan;
 use crate::tui::message::Msg;
-use crate::tui::testing::{now, plan, previewed};
+use crate::tui::testing::{now, previewed, proposed};
 use crate::tui::update::update;
-
-fn proposed(on_a_limit: u32, unit: Option<&str>) -> Proposed {
-    let mut plan: Plan = (*plan(4, 3)).clone();
-    plan.unit = unit.map(str::to_owned);
-    let plan = std::sync::Arc::new(plan);
-    let mut proposal = Proposal::new(&plan, plan.experiment.bounds.clone(), &[], vec![]);
-    proposal.on_a_limit = on_a_limit;
-    let what = What::Fresh { flow: "flows/cpu_smoke.yaml".to_owned(), margin: "margins/v.yaml".to_owned(), seed: 7 };
-    let digest = plan.digest.clone();
-    let launch =
-        Launch { what, unit: unit.map(str::to_owned), dry_run: false, max_fail: None, allow_concurrent: false, digest };
-    Proposed { proposal, launch, margin_file: Some("/ws/margins/v.yaml".into()), estimate: Some(43_000) }
-}
 
 /// Keys pressed so many milliseconds after the dialog opened, and what came of each.
 fn check(on_a_limit: u32, unit: Option<&str>, keys: &[&str], after: i64) -> String {

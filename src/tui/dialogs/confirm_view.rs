@@ -3,12 +3,13 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::headroom::RailUse;
 use crate::domain::sanitize;
 use crate::domain::theme::Slot;
 use crate::domain::time::short_clock as clock;
-use crate::tui::canvas::{Line, Look, put, row};
+use crate::tui::canvas::{Line, Look, put, row, wrapped};
 use crate::tui::dialogs::confirm::{Confirm, Focus};
 use crate::tui::dialogs::{boxed, buttons, field, titles};
 use crate::tui::model::Model;
@@ -20,7 +21,7 @@ const LABEL: usize = 8;
 /// Draws the confirmation.
 pub fn view(confirm: &Confirm, model: &Model, screen: Rect, buf: &mut Buffer) {
     let look = &model.look;
-    let body = lines(confirm, look);
+    let body = lines(confirm, screen.width.min(100).saturating_sub(4), look);
     let below = if confirm.asks_serial() { 5 } else { 4 };
     let wanted = u16::try_from(body.len()).unwrap_or(u16::MAX).saturating_add(below + 2);
     let checked = match &confirm.changed {
@@ -67,7 +68,7 @@ pub fn view(confirm: &Confirm, model: &Model, screen: Rect, buf: &mut Buffer) {
         .then("Tab h l", look.of(Slot::Key))
         .then(" move   ", look.of(Slot::Dim))
         .then("Enter", look.of(Slot::Key))
-        .then(" presses the marked button; the first is Abort", look.of(Slot::Dim))
+        .then(" presses the marked button", look.of(Slot::Dim))
         .draw(row(inside, at + 1), buf);
 }
 
@@ -82,17 +83,19 @@ fn serial(confirm: &Confirm, look: &Look, area: Rect, buf: &mut Buffer) {
 }
 
 /// Everything above the question.
-fn lines(confirm: &Confirm, look: &Look) -> Vec<Line> {
+fn lines(confirm: &Confirm, width: u16, look: &Look) -> Vec<Line> {
     let proposal = &confirm.proposed.proposal;
     let plan = &proposal.plan;
     let experiment = &plan.experiment;
     let mut lines = vec![];
+    let width = usize::from(width);
     let mut say = |label: &str, text: &str| {
-        lines.push(
-            Line::new()
-                .then(format!("{label:<LABEL$}"), look.of(Slot::Dim))
-                .then(sanitize::line(text).into_owned(), look.of(Slot::Dialog)),
-        );
+        for (at, text) in wrapped(&sanitize::line(text), width.saturating_sub(LABEL)).into_iter().enumerate() {
+            let label = if at == 0 { label } else { "" };
+            lines.push(
+                Line::new().then(format!("{label:<LABEL$}"), look.of(Slot::Dim)).then(text, look.of(Slot::Dialog)),
+            );
+        }
     };
     let host = &plan.host;
     let mut about = vec![host.hostname.clone().unwrap_or_else(|| "unnamed host".to_owned())];
@@ -125,12 +128,8 @@ fn lines(confirm: &Confirm, look: &Look) -> Vec<Line> {
     if proposal.rails.is_empty() {
         lines.push(Line::new().then("no rail is planned: the unit runs as it stands", look.of(Slot::Dialog)));
     } else {
-        lines.push(Line::new().then(
-            format!("  {:<16}{:<22}{:<22}{:<15}{}", "rail", "allowed", "planned", "use of range", "headroom"),
-            look.of(Slot::Dim),
-        ));
+        lines.extend(rails(&proposal.rails, width, look));
     }
-    lines.extend(proposal.rails.iter().map(|rail| of_rail(rail, look)));
     lines.push(Line::new());
     let inside = format!("{sub_runs} of {sub_runs} points inside the policy.");
     let on_a_limit = match proposal.on_a_limit {
@@ -139,25 +138,62 @@ fn lines(confirm: &Confirm, look: &Look) -> Vec<Line> {
         more => format!(" {more} points sit on a limit."),
     };
     lines.push(Line::new().then(inside, look.of(Slot::Dialog)).then(on_a_limit, look.of(Slot::Warning)));
-    lines.extend(proposal.warnings().into_iter().map(|text| {
-        Line::new().then("! ", look.of(Slot::Warning)).then(sanitize::line(&text).into_owned(), look.of(Slot::Warning))
-    }));
+    for text in proposal.warnings() {
+        for (at, text) in wrapped(&sanitize::line(&text), width.saturating_sub(2)).into_iter().enumerate() {
+            let mark = if at == 0 { "! " } else { "  " };
+            lines.push(Line::new().then(mark, look.of(Slot::Warning)).then(text, look.of(Slot::Warning)));
+        }
+    }
     lines
 }
 
-fn of_rail(rail: &RailUse, look: &Look) -> Line {
-    let show = |base: u64| rail.field.show(base);
-    let range = |min: u64, max: u64| if min == max { show(min) } else { format!("{} .. {}", show(min), show(max)) };
-    let (below, above) = rail.headroom();
-    let name = format!("{}.{}", rail.rail, rail.field);
-    let cells: String = rail.used(10).map(|used| if used { '#' } else { '.' }).collect();
-    let line = Line::new()
-        .then(format!("  {name:<15} "), look.of(Slot::Strong))
-        .then(format!("{:<21} ", range(rail.allowed.min, rail.allowed.max)), look.of(Slot::Dialog))
-        .then(format!("{:<21} ", range(rail.planned.min, rail.planned.max)), look.of(Slot::Dialog))
-        .then(format!("[{cells}]   "), look.of(Slot::BarDone));
-    if rail.is_at_limit() {
-        return line.then("AT LIMIT", look.of(Slot::Warning));
+/// A row a rail field: what is allowed, what is planned, how far it is from its bounds, what of the range it uses. The bar
+/// is the first to go where there is little room; how far a rail is from its bounds is always said.
+fn rails(rails: &[RailUse], width: usize, look: &Look) -> Vec<Line> {
+    let show = |rail: &RailUse, base: u64| rail.field.show(base);
+    let range = |rail: &RailUse, min: u64, max: u64| {
+        if min == max { show(rail, min) } else { format!("{} .. {}", show(rail, min), show(rail, max)) }
+    };
+    let headroom = |rail: &RailUse| match rail.headroom() {
+        (below, above) if rail.is_at_limit() => {
+            let end = |room: u64| if room == 0 { "AT LIMIT".to_owned() } else { show(rail, room) };
+            format!("{} / {}", end(below), end(above))
+        }
+        (below, above) => format!("{} / {}", show(rail, below), show(rail, above)),
+    };
+    let mut table = vec![["rail", "allowed", "planned", "headroom"].map(str::to_owned)];
+    table.extend(rails.iter().map(|rail| {
+        let name = format!("{}.{}", rail.rail, rail.field);
+        let allowed = range(rail, rail.allowed.min, rail.allowed.max);
+        [name, allowed, range(rail, rail.planned.min, rail.planned.max), headroom(rail)]
+    }));
+    let column = |at: usize| table.iter().filter_map(|row| row.get(at)).map(|text| text.width()).max().unwrap_or(0) + 2;
+    let columns = [column(0), column(1), column(2), column(3)];
+    let is_wide = columns.iter().sum::<usize>() <= width;
+    let mut lines = vec![];
+    for (at, [name, allowed, planned, headroom]) in table.iter().enumerate() {
+        let rail = at.checked_sub(1).and_then(|at| rails.get(at));
+        let plain = look.of(if rail.is_some() { Slot::Dialog } else { Slot::Dim });
+        let [first, second, third, fourth] = columns;
+        let tone = if rail.is_some_and(RailUse::is_at_limit) { look.of(Slot::Warning) } else { plain };
+        let mut line = Line::new()
+            .then(format!("{name:<first$}"), if rail.is_some() { look.of(Slot::Strong) } else { plain })
+            .then(format!("{allowed:<second$}{planned:<third$}"), plain);
+        if !is_wide {
+            lines.push(line);
+            line = Line::new().then("  ", plain);
+        }
+        line.push(format!("{headroom:<fourth$}"), tone);
+        if line.width() + 12 <= width {
+            match rail {
+                Some(rail) => {
+                    let cells: String = rail.used(10).map(|used| if used { '#' } else { '.' }).collect();
+                    line.push(format!("[{cells}]"), look.of(Slot::BarDone));
+                }
+                None => line.push("use of range", plain),
+            }
+        }
+        lines.push(line);
     }
-    line.then(format!("{} / {}", show(below), show(above)), look.of(Slot::Dialog))
+    lines
 }

@@ -3,16 +3,17 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::headroom;
 use crate::domain::sanitize;
-use crate::domain::shmoo_edge::{Edge, Edges};
+use crate::domain::shmoo_edge::{Edge, Edges, Mark};
 use crate::domain::shmoo_grid::Grid;
 use crate::domain::summary::short_name;
 use crate::domain::theme::Slot;
 use crate::domain::time::short_clock as clock;
 use crate::domain::time::span;
-use crate::tui::canvas::{Line, fitting, put, row};
+use crate::tui::canvas::{Line, fitting, put, row, scroll};
 use crate::tui::model::{Model, Subject};
 use crate::tui::panes::shmoo::{legend, progress};
 
@@ -106,25 +107,33 @@ pub fn edge(model: &Model, area: Rect, buf: &mut Buffer) {
     put(buf, rest, &fitting(&text, rest.width.into()), look.of(Slot::Text));
 }
 
-/// Every line's last pass and first fail, as many as fit.
+/// Every line's last pass and first fail, as many as fit, that of the cursor's among them. The unit stands once, in front.
 pub fn edges(model: &Model, area: Rect, buf: &mut Buffer) {
     let look = &model.look;
     let (Some(edges), Some(grid)) = (&model.board.edges, &model.board.grid) else { return };
     if model.run().is_none() {
         return;
     }
-    let mut line = Line::new().then(format!("last pass/first fail {}  ", edges.walked), look.of(Slot::Dim));
-    for edge in &edges.edges {
-        let show = |mark: Option<crate::domain::shmoo_edge::Mark>| {
-            mark.map_or_else(|| "-".to_owned(), |mark| edges.field.show(mark.value))
-        };
-        let text = format!("{} {}/{}  ", label(edge, grid, edges), show(edge.last_pass), show(edge.first_fail));
-        if line.width() + text.len() > usize::from(area.width) {
-            line.push("..", look.of(Slot::Dim));
-            break;
-        }
-        let slot = if is_here(edge, edges, grid, model) { Slot::Strong } else { Slot::Text };
-        line.push(text, look.of(slot));
+    let show = |mark: Option<Mark>| mark.map_or_else(|| "-".to_owned(), |mark| edges.field.show(mark.value));
+    let marks = || edges.edges.iter().flat_map(|edge| [edge.last_pass, edge.first_fail]).map(show);
+    let unit = |text: &str| text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').to_owned();
+    let mut units: Vec<String> = marks().filter(|text| text != "-").map(|text| unit(&text)).collect();
+    units.sort_unstable();
+    units.dedup();
+    let common = if let [one] = units.as_slice() { one.as_str() } else { "" };
+    let bare = |mark: Option<Mark>| show(mark).trim_end_matches(common).to_owned();
+    let of = |edge: &Edge| format!("{} {}/{}", label(edge, grid, edges), bare(edge.last_pass), bare(edge.first_fail));
+    let texts: Vec<String> = edges.edges.iter().map(of).collect();
+    let mut line = Line::new().then("last pass/first fail ", look.of(Slot::Accent));
+    if !common.is_empty() {
+        line.push(format!("in {common} "), look.of(Slot::Dim));
+    }
+    let widest = texts.iter().map(|text| text.width() + 2).max().unwrap_or(1);
+    let room = usize::from(area.width).saturating_sub(line.width()) / widest;
+    let here = edges.edges.iter().position(|edge| is_here(edge, edges, grid, model)).unwrap_or(0);
+    for at in (scroll(here, texts.len(), room)..texts.len()).take(room) {
+        let slot = if at == here { Slot::Strong } else { Slot::Text };
+        line.push(format!(" {} ", texts.get(at).map_or("", String::as_str)), look.of(slot));
     }
     line.draw(area, buf);
 }
