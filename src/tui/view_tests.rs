@@ -108,7 +108,7 @@ fn asked(size: (u16, u16), on_a_limit: u32) -> Model {
     let mut model = previewed(size, &[]);
     let mut proposed = proposed(on_a_limit, Some("SN123456"));
     proposed.proposal.unapplied = vec!["core.voltage".to_owned()];
-    model.dialog = Some(crate::tui::dialogs::confirm::open(proposed, now()));
+    model.dialog = Some(dialogs::confirm::open(proposed, now()));
     model
 }
 
