@@ -275,6 +275,12 @@ fn flood() {
     stop(terminal);
 }
 
+/// Runs that can be seen: while one is prepared its name begins with a dot.
+fn published(workspace: &Workspace) -> usize {
+    let runs = fs::read_dir(workspace.path().join("runs")).into_iter().flatten().flatten();
+    runs.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.')).count()
+}
+
 fn find_log(workspace: &Workspace) -> std::path::PathBuf {
     let sub_runs = fs::read_dir(workspace.only_run().join("subruns")).expect("sub-runs");
     let first = sub_runs.flatten().map(|entry| entry.path()).min().expect("a sub-run");
@@ -294,12 +300,12 @@ fn watched() {
     let mut figure = Figure::new("2,000 steps of /bin/true, watched", "s");
     for _ in 0..ROUNDS {
         let floor = process::run_well(&mut workspace.command("run", "true", "none")).elapsed.as_secs_f64();
-        let before = fs::read_dir(workspace.path().join("runs")).map_or(0, Iterator::count);
+        let before = published(&workspace);
         let mut command = workspace.command("run", "true", "none");
         let begun = Instant::now();
         let mut child = command.spawn().expect("it starts");
         // A run that is there when the application begins is opened at once.
-        while fs::read_dir(workspace.path().join("runs")).map_or(0, Iterator::count) <= before {
+        while published(&workspace) <= before {
             thread::sleep(Duration::from_millis(1));
         }
         let mut terminal = Terminal::open(&workspace, (120, 36), &[]);

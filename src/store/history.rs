@@ -219,9 +219,12 @@ fn read_summary(dir: &RunDir, id: &RunId) -> Result<RunSummary<RowCount>, StoreE
     if summary.run_id != id.to_string() {
         return Err(damaged(format!("it is the summary of '{}'", summary.run_id.escape_debug())));
     }
-    if summary.status == RunStatus::Running && lock::status(&dir.lock())? == LockStatus::Free {
-        summary.status = RunStatus::Interrupted;
-    }
+    summary.status = match summary.status {
+        // The lock knows it before the first line is written, and after the last one could be.
+        RunStatus::Running if lock::status(&dir.lock())? == LockStatus::Free => RunStatus::Interrupted,
+        RunStatus::Planned if lock::status(&dir.lock())? != LockStatus::Free => RunStatus::Running,
+        status => status,
+    };
     Ok(summary)
 }
 
@@ -348,14 +351,19 @@ mod tests {
     }
 
     #[test]
-    fn running_without_a_holder_is_interrupted() {
-        let folder = runs(&[(A, "abc123", "running"), (B, "abc123", "running")]);
-        let holder =
-            Holder { pid: 1, start_ticks: 1, boot_id: String::new(), host: String::new(), run_id: B.to_owned() };
-        let _lock = Lock::acquire(&folder.path().join(B).join("lock"), LockScope::Run, &holder).unwrap();
-        let list = list(folder.path()).unwrap();
-        let status: Vec<_> = list.iter().map(|entry| entry.summary.as_ref().unwrap().status).collect();
-        assert_eq!(status, [RunStatus::Running, RunStatus::Interrupted]);
-        assert!(!folder.path().join(A).join("lock").exists());
+    fn whether_somebody_runs_it_is_the_locks_to_say() {
+        let check = |written: &str, expected: [RunStatus; 2]| {
+            let folder = runs(&[(A, "abc123", written), (B, "abc123", written)]);
+            let holder =
+                Holder { pid: 1, start_ticks: 1, boot_id: String::new(), host: String::new(), run_id: B.to_owned() };
+            let _lock = Lock::acquire(&folder.path().join(B).join("lock"), LockScope::Run, &holder).unwrap();
+            let list = list(folder.path()).unwrap();
+            let status: Vec<_> = list.iter().map(|entry| entry.summary.as_ref().unwrap().status).collect();
+            assert_eq!(status, expected);
+            assert!(!folder.path().join(A).join("lock").exists());
+        };
+        check("running", [RunStatus::Running, RunStatus::Interrupted]);
+        check("planned", [RunStatus::Running, RunStatus::Planned]);
+        check("completed", [RunStatus::Completed, RunStatus::Completed]);
     }
 }
