@@ -100,8 +100,8 @@ impl Runner<'_> {
                         journal.append(&recorded).expect("a line");
                     }
                     Effect::OpenSubRun(index) => self.open(index),
-                    Effect::Apply(_) => inputs.push_back(Input::Applied(Ok(()))),
-                    Effect::Release(_) => inputs.push_back(Input::Released(Ok(()))),
+                    Effect::Enter => inputs.push_back(Input::Entered),
+                    Effect::Leave => inputs.push_back(Input::Left),
                     Effect::Start(started) => {
                         inputs.push_back(Input::Spawned { pid: 31337, start_ticks: Some(123_456) });
                         inputs.push_back(Input::LeaderEnded { left: 0 });

@@ -14,9 +14,11 @@ mod reports;
 mod start;
 mod surroundings;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::cli::console::Console;
+use crate::engine::guardian;
 use crate::tui::guard;
 
 /// Runs the program on the process's own arguments.
@@ -24,6 +26,9 @@ pub fn main() -> ExitCode {
     install_bug_report();
     if std::env::args_os().nth(1).is_some_and(|first| first == guard::SENTRY) {
         return guard::sentry();
+    }
+    if let Some(code) = guardian() {
+        return code;
     }
     let mut arguments = match args::parse(std::env::args_os()) {
         Ok(arguments) => arguments,
@@ -41,6 +46,19 @@ pub fn main() -> ExitCode {
         Err(failure) => console.failure(&failure),
     };
     ExitCode::from(console.finish(code))
+}
+
+/// What only the runner asks this program to be.
+fn guardian() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next()?;
+    let rest: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
+    let text = |key: &str| std::env::var(key).unwrap_or_default();
+    match first.to_str()? {
+        guardian::LAUNCH => Some(guardian::launch(&rest)),
+        guardian::GUARD => Some(guardian::watch(&rest, &text("PATH"), &text("HOME"))),
+        _ => None,
+    }
 }
 
 /// A panic is a bug: it is reported so that it can be sent on, and ends the program with a code that is not zero.

@@ -11,14 +11,15 @@ use crate::commands::executables::{Lookup, Spelling};
 use crate::commands::failure::Failure;
 use crate::commands::proposal::Proposal;
 use crate::commands::violations::Written;
-use crate::domain::adapter::Adapter;
+use crate::domain::adapter::{Adapter, Controller};
 use crate::domain::admission::{self, Admitted};
 use crate::domain::bounds::{self, Candidate};
 use crate::domain::flow::Flow;
 use crate::domain::host::HostFacts;
 use crate::domain::margin::MarginProfile;
+use crate::domain::name::Name;
 use crate::domain::plan::{Executable, InputFile, Plan};
-use crate::domain::planner::{self, Ingredients, PlanError};
+use crate::domain::planner::{self, Ingredients, PlanError, controllers};
 use crate::domain::policy::BoundsInForce;
 use crate::domain::problem::Problem;
 use crate::domain::sanitize;
@@ -136,14 +137,18 @@ pub(super) fn judge(context: &Context, asked: &Asked, host: Option<&HostFacts>) 
     }
     let host = host.cloned().unwrap_or_else(|| collect::host_facts(&context.roots));
     let (in_force, candidates) = bounds_in_force(&catalogue, &host, &sources)?;
-    let resolved =
-        resolve(context, flow, &catalogue.adapters.adapters).map_err(|p| Failure::input(p, sources.clone()))?;
-    let documents = documents(&catalogue, (&flow_entry, &margin_entry), &candidates, flow);
+    let armed = catalogue.adapters.controllers.values().filter(|controller| in_force.bounds.arms(&controller.name));
+    let controllers = controllers::wanted(flow, margin, armed);
+    let resolved = resolve(context, flow, &catalogue.adapters.adapters, &controllers)
+        .map_err(|problems| Failure::input(problems, sources.clone()))?;
+    let used = Used { flow, controllers: &controllers };
+    let documents = documents(&catalogue, (&flow_entry, &margin_entry), &candidates, &used);
     let global_seed = asked.seed.or(margin.global_seed).unwrap_or_else(draw_seed);
     let ingredients = Ingredients {
         flow,
         margin,
         adapters: &catalogue.adapters.adapters,
+        controllers: &catalogue.adapters.controllers,
         executables: &resolved.executables,
         bounds: &in_force,
         inputs: &documents.iter().map(|d| (d.shown.clone(), d.input.clone())).collect(),
@@ -231,25 +236,26 @@ pub struct ResolvedPrograms {
     pub found: BTreeMap<String, String>,
 }
 
-/// Finds every program that the flow's adapters name, or says which cannot be used.
+/// Finds every program that the flow's adapters and the controllers name, or says which cannot be used.
 fn resolve(
     context: &Context,
     flow: &Flow,
-    adapters: &BTreeMap<crate::domain::name::Name, Adapter>,
+    adapters: &BTreeMap<Name, Adapter>,
+    controllers: &[&Controller],
 ) -> Result<ResolvedPrograms, Problems> {
     let lookup = context.lookup();
     let mut problems = Problems::default();
     let mut resolved = ResolvedPrograms::default();
     let used: BTreeSet<_> = flow.steps.iter().map(|s| &s.adapter.value).collect();
-    for adapter in used.into_iter().filter_map(|name| adapters.get(name)) {
-        for path in std::iter::once(&adapter.path).chain(&adapter.restore) {
-            match resolved.add(&lookup, &path.value) {
-                Ok(()) => {}
-                Err(refusal) => problems.push(
-                    Problem::error(path.place.clone(), format!("`{}` cannot be started: {refusal}", path.value))
-                        .help(refusal.help()),
-                ),
-            }
+    let of_adapters =
+        used.into_iter().filter_map(|name| adapters.get(name)).flat_map(|a| std::iter::once(&a.path).chain(&a.restore));
+    for path in of_adapters.chain(controllers.iter().map(|controller| &controller.path)) {
+        match resolved.add(&lookup, &path.value) {
+            Ok(()) => {}
+            Err(refusal) => problems.push(
+                Problem::error(path.place.clone(), format!("`{}` cannot be started: {refusal}", path.value))
+                    .help(refusal.help()),
+            ),
         }
     }
     if problems.has_errors() { Err(problems) } else { Ok(resolved) }
@@ -270,6 +276,12 @@ impl ResolvedPrograms {
     }
 }
 
+/// What of the workspace's manifests a plan is made of.
+struct Used<'u> {
+    flow: &'u Flow,
+    controllers: &'u [&'u Controller],
+}
+
 struct Document {
     path: PathBuf,
     shown: String,
@@ -281,7 +293,7 @@ fn documents(
     catalogue: &Catalogue,
     (flow_entry, margin_entry): (&Entry<Flow>, &Entry<MarginProfile>),
     candidates: &[Candidate<'_>],
-    flow: &Flow,
+    used: &Used<'_>,
 ) -> Vec<Document> {
     let mut all = vec![];
     add(&mut all, "flow", &catalogue.workspace, flow_entry);
@@ -291,9 +303,13 @@ fn documents(
     for entry in catalogue.profiles.iter().filter(|e| applies(&e.name)) {
         add(&mut all, "profile", &catalogue.workspace, entry);
     }
-    let used = |name: &str| flow.steps.iter().any(|s| s.adapter.value.as_str() == name);
-    for entry in catalogue.manifests.iter().filter(|e| used(&e.name)) {
+    let runs = |name: &str| used.flow.steps.iter().any(|s| s.adapter.value.as_str() == name);
+    for entry in catalogue.manifests.iter().filter(|e| runs(&e.name)) {
         add(&mut all, "adapter", &catalogue.workspace, entry);
+    }
+    let moves = |name: &str| used.controllers.iter().any(|c| c.name.as_str() == name);
+    for entry in catalogue.manifests.iter().filter(|e| moves(&e.name)) {
+        add(&mut all, "controller", &catalogue.workspace, entry);
     }
     all
 }

@@ -219,18 +219,18 @@ fn refresh(
     drifted: &mut Vec<String>,
 ) -> Result<std::collections::BTreeMap<String, String>, Failure> {
     let mut programs = ResolvedPrograms::default();
-    for adapter in experiment.adapters.values_mut() {
-        for executable in std::iter::once(&mut adapter.executable).chain(&mut adapter.restore) {
-            programs.add(lookup, &executable.path).map_err(|refusal| {
-                let path = sanitize::escaped(&executable.path);
-                Failure::usage(format!("`{path}` of the stored plan cannot be started: {refusal}"))
-                    .hinted(refusal.help())
-            })?;
-            let now = programs.executables.get(&executable.path).cloned().unwrap_or_else(|| executable.clone());
-            if now.sha256 != executable.sha256 {
-                drifted.push(format!("{} is another program than when it was planned", executable.path));
-                *executable = now;
-            }
+    let of_adapters =
+        experiment.adapters.values_mut().flat_map(|a| std::iter::once(&mut a.executable).chain(&mut a.restore));
+    let of_controllers = experiment.controllers.values_mut().map(|controller| &mut controller.executable);
+    for executable in of_adapters.chain(of_controllers) {
+        programs.add(lookup, &executable.path).map_err(|refusal| {
+            let path = sanitize::escaped(&executable.path);
+            Failure::usage(format!("`{path}` of the stored plan cannot be started: {refusal}")).hinted(refusal.help())
+        })?;
+        let now = programs.executables.get(&executable.path).cloned().unwrap_or_else(|| executable.clone());
+        if now.sha256 != executable.sha256 {
+            drifted.push(format!("{} is another program than when it was planned", executable.path));
+            *executable = now;
         }
     }
     drifted.dedup();

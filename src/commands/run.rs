@@ -101,6 +101,8 @@ pub fn run(
         home: context.home.clone(),
         boot_id: roots::boot_id(&context.roots).ok(),
         max_fail: options.max_fail,
+        // This very program, also where its file was replaced in the meantime.
+        guardian: Some(PathBuf::from("/proc/self/exe")),
         events,
     };
     let finish = runner::run(job).map_err(|error| Failure::rig(format!("failed to {error}")))?;

@@ -58,6 +58,8 @@ impl Written<'_> {
                 .help("sweep fewer values, or raise max_subruns in the policy"),
             Violation::Executions { .. } => Problem::error(Place::start_of(self.flow.file.clone()), message)
                 .help("sweep fewer values of the steps' parameters"),
+            Violation::Unarmed { .. } => Problem::error(Place::start_of(self.margin.file.clone()), message)
+                .help("name it under `controllers` of the policy"),
             // Only a stored plan that was edited can have these: no document of today wrote them.
             Violation::Unsound | Violation::Offset { .. } => {
                 Problem::error(Place::start_of(self.margin.file.clone()), message)

@@ -205,6 +205,11 @@ pub enum MetricSource {
     },
 }
 
+impl Controller {
+    /// How long one call may take where the manifest does not say.
+    pub const DEFAULT_TIMEOUT: Millis = Millis(10_000);
+}
+
 /// A controller's manifest: how a rail is moved, read and brought home.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Controller {
@@ -232,6 +237,8 @@ pub struct Controller {
     pub max_step: Option<u64>,
     /// After a setpoint, before it is read back.
     pub settle: Millis,
+    /// A call that takes longer has failed.
+    pub timeout: Millis,
     /// Where it begins.
     pub place: Place,
 }

@@ -97,6 +97,11 @@ pub enum Violation {
         /// The parameter.
         param: Name,
     },
+    /// A controller that the policy does not let move rails.
+    Unarmed {
+        /// Which.
+        controller: Name,
+    },
     /// More sub-runs than allowed.
     SubRuns {
         /// How many there would be.
@@ -151,6 +156,7 @@ impl fmt::Display for Violation {
             Self::UnboundedParam { step, param, .. } => {
                 write!(f, "step {step}: no policy bounds {param}, which sets a voltage or frequency by itself")
             }
+            Self::Unarmed { controller } => write!(f, "the policy does not arm controller {controller}"),
             Self::SubRuns { count, max } => {
                 write!(f, "the plan would have {count} sub-runs, at most {max} are allowed")
             }
@@ -175,6 +181,8 @@ pub fn admit(plan: Arc<Plan>, bounds: &Bounds) -> Result<Admitted<Plan>, Vec<Vio
     if count > bounds.max_subruns.is {
         violations.push(Violation::SubRuns { count: u128::from(count), max: bounds.max_subruns.is });
     }
+    let unarmed = experiment.controllers.keys().filter(|name| !bounds.arms(name));
+    violations.extend(unarmed.map(|name| Violation::Unarmed { controller: name.clone() }));
     rails(experiment, bounds, &mut violations);
     for step in &experiment.steps {
         if step.timeout_ms > bounds.max_step_timeout.is {

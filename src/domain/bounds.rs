@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::host::{HostFacts, RuleOutcome};
 use crate::domain::margin::RailField;
@@ -168,6 +168,7 @@ impl<'b> Sum<'b> {
         let max_log = smallest(log.iter().collect(), defaults::MAX_LOG.0);
         let max_step_timeout = smallest(timeout.iter().collect(), defaults::MAX_STEP_TIMEOUT.0);
         Bounds {
+            controllers: armed(documents().filter_map(|l| l.controllers.as_ref())),
             max_log: Bound { from: max_log.from, is: crate::domain::units::Bytes(max_log.is) },
             max_step_timeout: Bound {
                 from: max_step_timeout.from,
@@ -179,6 +180,16 @@ impl<'b> Sum<'b> {
             severity: documents().filter_map(|l| l.severity).next_back().unwrap_or_default(),
         }
     }
+}
+
+/// Only what every document that says something arms may move rails.
+fn armed<'p>(documents: impl Iterator<Item = &'p Placed<BTreeSet<Name>>>) -> Option<Bound<BTreeSet<Name>>> {
+    documents.fold(None, |before, here| {
+        let mut bound = before.unwrap_or_else(|| Bound { from: vec![], is: here.value.clone() });
+        bound.is.retain(|name| here.value.contains(name));
+        bound.from.push(here.place.to_string());
+        Some(bound)
+    })
 }
 
 impl ParamBound {
@@ -241,6 +252,7 @@ impl Bounds {
             params.insert(key.clone(), both);
         }
         Some(Self {
+            controllers: both_arm(self.controllers.as_ref(), today.controllers.as_ref()),
             max_log: tighter(&self.max_log, &today.max_log),
             max_step_timeout: tighter(&self.max_step_timeout, &today.max_step_timeout),
             max_subruns: tighter(&self.max_subruns, &today.max_subruns),
@@ -248,6 +260,19 @@ impl Bounds {
             rails,
             severity: self.severity,
         })
+    }
+}
+
+/// What was armed when it was planned and still is.
+fn both_arm(
+    stored: Option<&Bound<BTreeSet<Name>>>,
+    today: Option<&Bound<BTreeSet<Name>>>,
+) -> Option<Bound<BTreeSet<Name>>> {
+    match (stored, today) {
+        (Some(stored), Some(today)) => {
+            Some(merged(stored, today, stored.is.intersection(&today.is).cloned().collect()))
+        }
+        (one, other) => one.or(other).cloned(),
     }
 }
 

@@ -108,8 +108,12 @@ events! {
     RailMoving(RailMoving) = "rail_moving" in SubRun,
     /// A rail holds its setpoint.
     RailHeld(RailHeld) = "rail_held" in SubRun,
+    /// A rail was not where it was told to be, or is not any more.
+    RailNotHeld(RailNotHeld) = "rail_not_held" in SubRun,
     /// A rail is back at nominal.
     RailRestored(RailRestored) = "rail_restored" in SubRun,
+    /// A rail could not be brought home.
+    RailNotRestored(RailNotRestored) = "rail_not_restored" in SubRun,
     /// A step has ended. On disk before the next starts.
     StepFinished(Box<StepFinished>) = "step_finished" in SubRun,
     /// A sub-run has its last line.
@@ -284,6 +288,21 @@ pub struct RailHeld {
     pub readback: RailLevel,
 }
 
+/// A rail was not where it was told to be, or is not any more: the point says nothing about the unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RailNotHeld {
+    /// Which.
+    pub rail: Name,
+    /// What was commanded.
+    pub setpoint: RailLevel,
+    /// What the regulator echoes; nothing where it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readback: Option<RailLevel>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 /// Who brought a rail home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -307,6 +326,21 @@ pub struct RailRestored {
     pub rail: Name,
     /// By whom.
     pub by: RestoredBy,
+    /// What was read afterwards.
+    #[serde(default, skip_serializing_if = "RailLevel::is_empty")]
+    pub readback: RailLevel,
+}
+
+/// A rail could not be brought home, or nobody can tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RailNotRestored {
+    /// Which.
+    pub rail: Name,
+    /// Who tried.
+    pub by: RestoredBy,
+    /// What went wrong.
+    pub reason: String,
 }
 
 /// A measured value.

@@ -36,6 +36,8 @@ pub enum Gist<'e> {
         /// Why it or part of it was not measured.
         reason: Option<Cow<'e, str>>,
     },
+    /// A rail was not where it was told to be.
+    RailNotHeld,
     /// Anything that no verdict depends on.
     Nothing,
 }
@@ -61,6 +63,7 @@ impl<'e> Gist<'e> {
             RunEvent::SubrunClosed(event) => {
                 Self::SubrunClosed { verdict: event.verdict, reason: event.reason.as_deref().map(Cow::from) }
             }
+            RunEvent::RailNotHeld(_) => Self::RailNotHeld,
             _ => Self::Nothing,
         }
     }

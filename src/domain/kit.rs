@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::adapter::{Adapter, Judgement};
+use crate::domain::adapter::{Adapter, Controller, Judgement};
 use crate::domain::bounds;
 use crate::domain::event::{
     Cancelling, Recorded, RunEvent, RunFinished, RunStarted, RunStatus, StepFinished, StepSpawned, StepStarted,
@@ -259,6 +259,8 @@ pub struct World {
     pub adapters: BTreeMap<Name, Adapter>,
     /// Programs, made for every adapter by [`World::new`].
     pub executables: BTreeMap<String, Executable>,
+    /// What moves rails.
+    pub controllers: BTreeMap<Name, Controller>,
     /// Within which bounds.
     pub policy: SafetyPolicy,
     /// The seed of everything.
@@ -288,6 +290,7 @@ impl World {
             flow,
             margin,
             adapters: adapters.into_iter().map(|a| (a.name.clone(), a)).collect(),
+            controllers: BTreeMap::new(),
             policy,
             seed: 20_250_101,
             unit: None,
@@ -322,6 +325,7 @@ impl World {
             flow: &self.flow,
             margin: &self.margin,
             adapters: &self.adapters,
+            controllers: &self.controllers,
             executables: &self.executables,
             bounds: &bounds,
             inputs: &BTreeMap::from([("flows/flow.yaml".to_owned(), file)]),

@@ -23,6 +23,7 @@ pub mod point;
 pub mod policy;
 pub mod problem;
 pub mod progress;
+pub mod rails;
 pub mod retention;
 pub mod run_state;
 pub mod sanitize;

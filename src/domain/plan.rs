@@ -21,6 +21,7 @@ use crate::domain::name::Name;
 use crate::domain::param::{Binding, ParamSpec, ParamValue};
 use crate::domain::point::{MarginPoint, Rails};
 use crate::domain::policy::Bounds;
+use crate::domain::rails::{Controllers, controller_of};
 use crate::domain::seed::{Seed, SeedPurpose};
 use crate::domain::table::Table;
 use crate::domain::units::{Kilohertz, Microvolts, Millis};
@@ -68,6 +69,9 @@ pub struct Experiment {
     pub inputs: BTreeMap<String, InputFile>,
     /// The adapters that it uses.
     pub adapters: BTreeMap<Name, PlannedAdapter>,
+    /// What moves its rails, where something does.
+    #[serde(default, skip_serializing_if = "Controllers::is_empty")]
+    pub controllers: Controllers,
     /// The steps of every sub-run.
     pub steps: Vec<StepTemplate>,
     /// Waited after setpoints were applied.
@@ -95,7 +99,7 @@ pub struct Experiment {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InputFile {
-    /// What it is: `flow`, `margin`, `policy`, `profile`, `adapter`.
+    /// What it is: `flow`, `margin`, `policy`, `profile`, `adapter`, `controller`.
     pub kind: String,
     /// SHA-256 of its content.
     pub sha256: String,
@@ -404,7 +408,7 @@ impl Experiment {
         None
     }
 
-    /// Who applies each field that a step sees. Controllers do not exist yet, so it is the adapter or nobody.
+    /// Who applies each field that a step sees. Where a rail has a controller that drives it, the controller does.
     fn applied(&self, template: &StepTemplate, combination: &Combination, rails: &Rails) -> AppliedFields {
         let owned = self.adapters.get(&template.adapter).map(|a| a.rails.as_slice()).unwrap_or_default();
         let mut applied = AppliedFields::new();
@@ -414,7 +418,11 @@ impl Experiment {
                     matches!(argument, Argument::Bound(b)
                         if matches!(&b.from, Binding::Margin { rail: r, field: f } if r == rail && *f == field))
                 });
-                let by = if bound || owned.contains(rail) { Applied::Adapter } else { Applied::None };
+                let by = match controller_of(&self.controllers, rail) {
+                    Some((_, controller)) if controller.drives(field) => Applied::Controller,
+                    _ if bound || owned.contains(rail) => Applied::Adapter,
+                    _ => Applied::None,
+                };
                 applied.insert(applied_key(rail, field), by);
             }
         }

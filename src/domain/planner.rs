@@ -1,12 +1,13 @@
 //! Flow x margin x adapters x seed become one experiment. Everything is counted before anything is made.
 
 mod arguments;
+pub mod controllers;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::domain::adapter::Adapter;
+use crate::domain::adapter::{Adapter, Controller};
 use crate::domain::admission::Violation;
 use crate::domain::flow::{Flow, FlowStep};
 use crate::domain::margin::{FieldKey, FieldSpec, MarginProfile, Order, RailField, RailShape, RailSpec};
@@ -37,7 +38,10 @@ pub struct Ingredients<'a> {
     pub margin: &'a MarginProfile,
     /// Every adapter that the flow names.
     pub adapters: &'a BTreeMap<Name, Adapter>,
-    /// Executables of those adapters and their `restore` commands, by the path in the manifest.
+    /// The controllers of the workspace.
+    pub controllers: &'a BTreeMap<Name, Controller>,
+    /// Executables of those adapters and their `restore` commands and of the controllers that are
+    /// used, by the path in the manifest.
     pub executables: &'a BTreeMap<String, Executable>,
     /// The bounds in force.
     pub bounds: &'a BoundsInForce,
@@ -93,6 +97,7 @@ pub fn plan(ingredients: &Ingredients<'_>) -> Result<Experiment, PlanError> {
         bounds: bounds.bounds.clone(),
         inputs: ingredients.inputs.clone(),
         adapters,
+        controllers: BTreeMap::new(),
         steps,
         settle_ms: margin.settle,
         stop_line,
@@ -105,6 +110,7 @@ pub fn plan(ingredients: &Ingredients<'_>) -> Result<Experiment, PlanError> {
         offsets: Table::default(),
     };
     experiment.offsets = offsets(&experiment);
+    experiment.controllers = controllers::planned(&experiment, ingredients);
     Ok(experiment)
 }
 

@@ -1,6 +1,6 @@
 //! The safety policy: bounds, where each came from, and how they intersect. Admission is in `admission.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -55,6 +55,8 @@ pub struct Limits {
     pub max_log: Option<Placed<Bytes>>,
     /// Weights of effects.
     pub severity: Option<Severities>,
+    /// The controllers that may move rails.
+    pub controllers: Option<Placed<BTreeSet<Name>>>,
 }
 
 /// Weights by which effects are compared. The defaults are those usually quoted from X-Gene undervolting studies; their
@@ -171,6 +173,9 @@ pub struct Bound<T> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
+    /// The controllers that may move rails; without it all of the workspace may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controllers: Option<Bound<BTreeSet<Name>>>,
     /// The largest log of one stream.
     pub max_log: Bound<Bytes>,
     /// The longest time limit of a step.
@@ -183,6 +188,13 @@ pub struct Bounds {
     pub rails: BTreeMap<Name, BTreeMap<RailField, Bound<Interval<u64>>>>,
     /// Weights of effects.
     pub severity: Severities,
+}
+
+impl Bounds {
+    /// Whether a controller may move rails.
+    pub fn arms(&self, controller: &Name) -> bool {
+        self.controllers.as_ref().is_none_or(|armed| armed.is.contains(controller))
+    }
 }
 
 /// Bounds and the places behind them, for errors that show both files.

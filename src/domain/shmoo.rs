@@ -166,15 +166,15 @@ pub fn outcome(state: &RunState, index: u32) -> Outcome {
 
 fn ended(sub_run: &SubRunState, verdict: Verdict) -> Cell {
     match verdict {
-        // A point that was not applied says nothing, whatever was seen there.
+        // A point that was not applied or not held says nothing, whatever was seen there.
         Verdict::Pass | Verdict::Inconclusive | Verdict::Fail | Verdict::Timeout | Verdict::Crashed
-            if sub_run.unapplied =>
+            if sub_run.says_nothing() =>
         {
             Cell::Inconclusive
         }
         Verdict::Pass if sub_run.flaky.is_some() => Cell::Flaky,
         // The unit's own failure is what the shmoo is about; the rig's is beside it.
-        Verdict::Error | Verdict::Aborted if sub_run.unit_failed && !sub_run.unapplied => {
+        Verdict::Error | Verdict::Aborted if sub_run.unit_failed && !sub_run.says_nothing() => {
             let among = sub_run.executions.iter().filter_map(|e| e.finished.as_ref()).map(|f| f.verdict);
             Cell::of_failure(among.filter(|v| v.is_unit_failure()).max().unwrap_or(Verdict::Fail))
         }

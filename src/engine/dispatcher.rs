@@ -4,6 +4,8 @@
 //! Journal first: a line about something stands before it among the effects, with a sync between where it matters.
 //! One sync covers the end of a step and the beginning of the next.
 
+mod rails;
+
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
@@ -26,7 +28,9 @@ use crate::domain::verdict::{CancelReason, Effects, Verdict, exit};
 
 use super::effect::{Effect, EndCause, Ending, Input, Judged, Now, Start};
 use super::in_flight::{InFlight, Limits, Order};
+use super::rail_book::RailBook;
 use super::stop_line::StopLines;
+use rails::{Return, Way};
 
 /// What a run is told besides its plan.
 #[derive(Debug, Clone, Default)]
@@ -46,8 +50,10 @@ pub struct Orders {
 enum Phase {
     /// Before [`Input::Begin`].
     New,
-    /// The sub-run's setpoints are being applied.
-    Applying(SubRun),
+    /// The sub-run is about to begin.
+    Entering(SubRun),
+    /// Rails are read or moved before the next step.
+    Moving(SubRun, Way),
     /// A step is being started.
     Starting(SubRun, Box<Start>),
     /// A step has a process.
@@ -56,8 +62,10 @@ enum Phase {
     Restoring(SubRun, Box<Start>, InFlight, Now),
     /// What it left is being judged.
     Judging(SubRun, Box<Start>, InFlight, Box<Ending>),
-    /// The sub-run's rails are being brought home.
-    Releasing(SubRun, Option<String>),
+    /// The rails are looked at once more, and brought home.
+    Returning(SubRun, Option<String>, Return),
+    /// The sub-run has nothing more to do.
+    Leaving(SubRun, Option<String>),
     /// The run has ended.
     Over,
 }
@@ -80,6 +88,7 @@ pub struct Dispatcher {
     failed_sub_runs: u32,
     interrupts: u32,
     lines: StopLines,
+    rails: RailBook,
     out: Vec<Effect>,
 }
 
@@ -87,6 +96,9 @@ impl Dispatcher {
     /// A run of an admitted plan before its first line.
     pub fn new(admitted: &Admitted<Plan>, header: RunHeader, orders: Orders) -> Self {
         let plan = Arc::clone(admitted.value());
+        // A dry run moves nothing.
+        let rails =
+            if header.dry_run { RailBook::default() } else { RailBook::new(plan.experiment.controllers.clone()) };
         Self {
             state: RunState::new(header, Arc::clone(&plan)),
             executions: plan.experiment.executions(),
@@ -100,6 +112,7 @@ impl Dispatcher {
             failed_sub_runs: 0,
             interrupts: 0,
             lines: StopLines::default(),
+            rails,
             out: vec![],
         }
     }
@@ -148,13 +161,11 @@ impl Dispatcher {
     /// Inputs that make sense in one phase only; anywhere else they come too late and change nothing.
     fn proceed(&mut self, now: Now, input: Input) {
         match (mem::replace(&mut self.phase, Phase::Over), input) {
-            (Phase::Applying(sub_run), Input::Applied(applied)) => match applied {
-                Ok(()) => self.next_step(now, sub_run),
-                Err(detail) => {
-                    self.cancel(now, CancelReason::RestoreFailed, Some(detail.clone()));
-                    self.release(sub_run, Some(detail));
-                }
-            },
+            (Phase::Entering(sub_run), Input::Entered) => self.next_step(now, sub_run),
+            (Phase::Moving(sub_run, Way::Reading(wanted)), Input::RailsRead(read)) => {
+                self.rails_read(now, sub_run, wanted, read);
+            }
+            (Phase::Moving(sub_run, Way::Going), Input::RailsMoved(read)) => self.rails_moved(now, sub_run, read),
             (Phase::Starting(sub_run, start), Input::Spawned { pid, start_ticks }) => {
                 self.record(now, StepSpawned { index: start.index, pid, start_ticks });
                 let in_flight = InFlight::new(now, self.limits(&start));
@@ -175,9 +186,13 @@ impl Dispatcher {
             (Phase::Judging(sub_run, start, in_flight, _), Input::Judged(judged)) => {
                 self.finish_step(now, sub_run, &start, Some(&in_flight), *judged);
             }
-            (Phase::Releasing(sub_run, reason), Input::Released(released)) => {
-                self.close_sub_run(now, &sub_run, reason, released.err());
+            (Phase::Returning(sub_run, reason, Return::Looking), Input::RailsRead(read)) => {
+                self.rails_looked_at(now, sub_run, reason, read);
             }
+            (Phase::Returning(sub_run, reason, Return::Going), Input::RailsHome(home)) => {
+                self.rails_home(now, &sub_run, reason, home);
+            }
+            (Phase::Leaving(sub_run, reason), Input::Left) => self.close_sub_run(now, &sub_run, reason, None),
             (phase, _) => self.phase = phase,
         }
     }
@@ -203,6 +218,9 @@ impl Dispatcher {
             let Some(step) = plan.experiment.step(&sub_run, index, plan.unit_text()) else {
                 return self.release(sub_run, None);
             };
+            if let Some(wanted) = self.to_move(step.as_ref().ok()) {
+                return self.move_rails(now, sub_run, wanted);
+            }
             self.next_index += 1;
             let step = match step {
                 Ok(step) => step,
@@ -388,8 +406,8 @@ impl Dispatcher {
             self.record(now, SubrunStarted { id: id.clone(), index });
             self.out.extend([Effect::Sync, Effect::OpenSubRun(index)]);
             self.record(now, SubrunOpened { id, index, point: sub_run.point.clone(), seed: sub_run.seed });
-            self.out.push(Effect::Apply(index));
-            self.phase = Phase::Applying(sub_run);
+            self.out.push(Effect::Enter);
+            self.phase = Phase::Entering(sub_run);
             return;
         }
         self.finish_run(now);
@@ -397,11 +415,6 @@ impl Dispatcher {
 
     fn id(&self, index: u32) -> String {
         self.state.header.sub_run_id(self.plan.experiment.sub_runs(), index)
-    }
-
-    fn release(&mut self, sub_run: SubRun, reason: Option<String>) {
-        self.out.push(Effect::Release(sub_run.index));
-        self.phase = Phase::Releasing(sub_run, reason);
     }
 
     fn close_sub_run(&mut self, now: Now, sub_run: &SubRun, reason: Option<String>, not_home: Option<String>) {
@@ -478,8 +491,11 @@ impl Dispatcher {
                 let judged = Judged::never_ran(Verdict::Error, detail);
                 self.finish_step(now, sub_run, &start, None, judged);
             }
-            Phase::New | Phase::Applying(_) => self.finish_run(now),
-            Phase::Releasing(sub_run, reason) => self.release(sub_run, reason),
+            Phase::New | Phase::Entering(_) => self.finish_run(now),
+            // Whatever was written to them, they go home.
+            Phase::Moving(sub_run, _) => self.go_home(sub_run, Some(detail)),
+            Phase::Returning(sub_run, reason, _) => self.go_home(sub_run, reason),
+            Phase::Leaving(sub_run, reason) => self.leave(sub_run, reason),
             // A step under way ends first, and its rails go home.
             Phase::Restoring(sub_run, start, in_flight, gone) => {
                 self.out.push(Effect::Restore);

@@ -4,15 +4,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::event::{Metric, Recorded};
+use crate::domain::event::{Metric, RailLevel, Recorded};
 use crate::domain::name::Name;
 use crate::domain::param::ParamValue;
 use crate::domain::point::Rails;
+use crate::domain::rails::{Levels, Write};
 use crate::domain::seed::Seed;
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::{CancelReason, Effects, Verdict};
 
 use super::logs::LogSizes;
+
+/// How each rail came home: where it reads, or what went wrong.
+pub type Home = BTreeMap<Name, Result<RailLevel, String>>;
 
 /// The moment of an input: limits go by the first, records by the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +32,12 @@ pub struct Now {
 pub enum Input {
     /// The runner is ready.
     Begin,
-    /// The setpoints of the sub-run stand, or why not. Answers [`Effect::Apply`].
-    Applied(Result<(), String>),
+    /// Where the rails with a controller are, or why they cannot be read. Answers [`Effect::ReadRails`].
+    RailsRead(Result<Levels, String>),
+    /// The writes were made and the rails read back, or why not. Answers [`Effect::MoveRails`].
+    RailsMoved(Result<Levels, String>),
+    /// The sub-run may begin. Answers [`Effect::Enter`].
+    Entered,
     /// The step has a process. Answers [`Effect::Start`].
     Spawned {
         /// Its leader.
@@ -56,8 +64,10 @@ pub enum Input {
     Restored(Result<(), String>),
     /// The step was judged. Answers [`Effect::Judge`].
     Judged(Box<Judged>),
-    /// The rails of the sub-run are home, or why not. Answers [`Effect::Release`].
-    Released(Result<(), String>),
+    /// How each rail came home, in their order. Answers [`Effect::HomeRails`].
+    RailsHome(Home),
+    /// The sub-run may end. Answers [`Effect::Leave`].
+    Left,
     /// SIGINT, or the operator asks to stop now; the second time kills.
     Interrupt,
     /// SIGTERM.
@@ -79,10 +89,20 @@ pub enum Effect {
     Sync,
     /// Make the sub-run's directory and journal.
     OpenSubRun(u32),
-    /// Bring the rails of the sub-run to their setpoints. Answered by [`Input::Applied`].
-    Apply(u32),
-    /// Bring the rails of the sub-run home. Answered by [`Input::Released`].
-    Release(u32),
+    /// Nothing but a moment to hear of signals before a sub-run begins. Answered by [`Input::Entered`].
+    Enter,
+    /// Read every rail that has a controller. Answered by [`Input::RailsRead`].
+    ReadRails,
+    /// Keep on disk where home is, and have the guardian know that rails are about to move.
+    KeepNominal(Levels),
+    /// Make these writes in order, let the rails settle and read them back. Answered by [`Input::RailsMoved`].
+    MoveRails(Vec<Write>),
+    /// Bring every rail home, whatever fails on the way, and read it. Answered by [`Input::RailsHome`].
+    HomeRails(Levels),
+    /// Every rail is home: keep that on disk, and have the guardian know.
+    RailsAreHome,
+    /// The sub-run has nothing to bring home. Answered by [`Input::Left`].
+    Leave,
     /// The sub-run's journal is complete: write its summary.
     CloseSubRun(u32),
     /// Start a step. Answered by [`Input::Spawned`] or [`Input::NotStarted`].

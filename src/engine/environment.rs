@@ -30,6 +30,11 @@ impl BaseEnvironment {
         Self(base)
     }
 
+    /// As it is, for a call that is no execution.
+    pub fn into_common(self) -> BTreeMap<String, String> {
+        self.0
+    }
+
     /// The whole environment of one execution. A manifest may replace what is common, but nothing of ours.
     pub fn of(
         &self,

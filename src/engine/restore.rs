@@ -1,4 +1,4 @@
-//! Runs one restore command: what brings a rail home after a step. It is not stopped by signals, only by its limit.
+//! Runs one restore command of an adapter: what brings a rail home that its diagnostic moved.
 //! Never runs beside a step, never leaves a process behind.
 
 use std::collections::BTreeMap;
@@ -8,17 +8,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::OFlags;
-use rustix::process::Signal;
-use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::process_tree::{LeaderExit, ProcessTree, Reaper, Remains};
-use super::spawn::{Launch, spawn};
+use super::call::call;
+use super::process_tree::Reaper;
+use super::spawn::Launch;
 
 /// A restore command that takes longer has failed.
 pub const LIMIT: Duration = Duration::from_secs(60);
-/// After SIGKILL.
-const UNKILLABLE_AFTER: Duration = Duration::from_secs(10);
-const DRAIN_TICK: Duration = Duration::from_millis(2);
 
 /// Where a restore command runs.
 #[derive(Debug)]
@@ -50,28 +46,5 @@ pub async fn run(reaper: &Reaper, program: &str, at: &At<'_>) -> Result<(), Stri
         stdout: &log,
         stderr: &log,
     };
-    let child = spawn(launch).map_err(|error| format!("could not be started: {error}"))?;
-    let mut tree = ProcessTree::adopt(reaper, child).map_err(|error| format!("could not be watched: {error}"))?;
-    let in_time = timeout_at(Instant::now() + LIMIT, tree.leader_ended()).await.is_ok();
-    let give_up = Instant::now() + UNKILLABLE_AFTER;
-    let exit = loop {
-        match tree.remains() {
-            Ok(Remains::Gone(exit)) => break exit,
-            Ok(Remains::Alive(_)) | Err(_) if Instant::now() >= give_up => {
-                return Err("has processes that cannot be killed".to_owned());
-            }
-            Ok(Remains::Alive(_)) | Err(_) => {}
-        }
-        drop(tree.signal(Signal::KILL));
-        sleep_until(Instant::now() + DRAIN_TICK).await;
-    };
-    if in_time { told(&exit) } else { Err(format!("ran longer than {} s", LIMIT.as_secs())) }
-}
-
-fn told(exit: &LeaderExit) -> Result<(), String> {
-    match exit.status.code() {
-        Some(0) => Ok(()),
-        Some(code) => Err(format!("ended with exit code {code}")),
-        None => Err(format!("ended with {}", exit.status)),
-    }
+    call(reaper, launch, LIMIT).await
 }

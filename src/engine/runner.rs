@@ -25,11 +25,14 @@ use super::dispatcher::{Dispatcher, Orders};
 use super::effect::{Effect, Ending, Input, Judged, Now, Start, Usage};
 use super::environment::{BaseEnvironment, locate};
 use super::execution::{Execution, Saw, StartError};
+use super::guardian::Guardian;
 use super::judge::{Seen, judge};
 use super::leavings;
 use super::logs::{Log, LogIndex, LogSizes};
 use super::logs_sync::LogSyncer;
 use super::process_tree::Reaper;
+use super::rail_keeper::RailKeeper;
+use super::rails::{Driver, Gear};
 use super::recorder::Recorder;
 use super::restore;
 use super::scan::{Matches, Patterns, StreamPatterns};
@@ -60,6 +63,8 @@ pub struct Job {
     pub boot_id: Option<String>,
     /// End the run once so many sub-runs have failed.
     pub max_fail: Option<u32>,
+    /// The program that is the guardian of rails, see [`Guardian`]; without one nothing brings them home after a dead runner.
+    pub guardian: Option<PathBuf>,
     /// Gets every event once it is recorded. Never waited for; when nobody listens any more the run goes on.
     pub events: Sender<Recorded>,
 }
@@ -84,6 +89,9 @@ pub enum RunError {
     /// The system refuses what every run needs.
     #[error("prepare the run: {0}")]
     System(#[from] io::Error),
+    /// Rails are not moved without somebody to bring them home.
+    #[error("start the guardian of the rails: {0}")]
+    Guardian(io::Error),
     /// A pattern of a stored plan does not compile.
     #[error("compile a pattern of adapter {adapter}: {source}")]
     Pattern {
@@ -101,12 +109,22 @@ pub fn run(job: Job) -> Result<Finish, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let signals = Signals::listen()?;
+        // Before anything comes home to us: the guardian must not.
+        let guardian = guardian(&job)?;
         let reaper = Reaper::new()?;
-        let mut runner = Runner::new(&reaper, signals, job)?;
+        let mut runner = Runner::new(&reaper, signals, guardian, job)?;
         let exit_code = runner.run().await;
         let Runner { dispatcher, record_error, .. } = runner;
         Ok(Finish { state: dispatcher.into_state(), exit_code, record_error })
     })
+}
+
+/// The guardian of a run that moves rails.
+fn guardian(job: &Job) -> Result<Option<Guardian>, RunError> {
+    let moves = !job.header.dry_run && !job.plan.value().experiment.controllers.is_empty();
+    let Some(program) = job.guardian.as_ref().filter(|_| moves) else { return Ok(None) };
+    let runs = job.dir.root().parent().unwrap_or(Path::new("/"));
+    Guardian::start(program, runs, &job.header.run_id).map(Some).map_err(RunError::Guardian)
 }
 
 /// A sub-run that is open.
@@ -131,6 +149,7 @@ struct Runner<'r> {
     patterns: BTreeMap<Name, StreamPatterns>,
     sub_run: Option<OpenSubRun>,
     execution: Option<Execution<'r>>,
+    rails: RailKeeper,
     began: Instant,
     summary_due: Instant,
     /// A line could not be written. From then on what can be recorded is, and what cannot is passed over.
@@ -142,8 +161,8 @@ struct Runner<'r> {
 type Performed = Result<Option<(Input, Now)>, String>;
 
 impl<'r> Runner<'r> {
-    fn new(reaper: &'r Reaper, signals: Signals, job: Job) -> Result<Self, RunError> {
-        let Job { plan, header, dir, workspace, path, home, boot_id, max_fail, events } = job;
+    fn new(reaper: &'r Reaper, signals: Signals, guardian: Option<Guardian>, job: Job) -> Result<Self, RunError> {
+        let Job { plan, header, dir, workspace, path, home, boot_id, max_fail, events, guardian: _ } = job;
         let adapters = &plan.value().experiment.adapters;
         let patterns = adapters
             .iter()
@@ -158,6 +177,15 @@ impl<'r> Runner<'r> {
             .collect();
         let unit = plan.value().unit.as_deref();
         let environment = BaseEnvironment::new(&path, &home, &header.run_id, unit);
+        let drivers = plan.value().experiment.controllers.iter().map(|(name, controller)| {
+            let program = locate(plan.value(), &workspace, &controller.executable).into();
+            (name.clone(), Driver { program, controller: controller.clone() })
+        });
+        let gear = Gear {
+            drivers: drivers.collect(),
+            environment: environment.clone().into_common(),
+            state: Some(dir.rails_state()),
+        };
         let orders = Orders { max_fail, boot_id, pid: std::process::id(), programs };
         let began = Instant::now();
         Ok(Self {
@@ -173,6 +201,7 @@ impl<'r> Runner<'r> {
             patterns,
             sub_run: None,
             execution: None,
+            rails: RailKeeper::new(gear, guardian),
             began,
             summary_due: began,
             record_error: None,
@@ -186,7 +215,7 @@ impl<'r> Runner<'r> {
             while let Some((input, now)) = inputs.pop_front() {
                 // Asked to stop before the next thing begins: it does not begin. While nothing runs a signal leads to
                 // lines only; should they fail, that is heard after the input in hand.
-                if matches!(input, Input::Begin | Input::Applied(_) | Input::Judged(_)) {
+                if matches!(input, Input::Begin | Input::Entered | Input::RailsMoved(_) | Input::Judged(_)) {
                     while let Some(signal) = self.signals.pending().await {
                         let effects = self.dispatcher.handle(self.now(), signal);
                         inputs.extend(self.perform_all(effects).await);
@@ -295,9 +324,22 @@ impl<'r> Runner<'r> {
                 self.close_sub_run(index).map_err(said)?;
                 None
             }
-            // Until there are controllers nothing is applied, so nothing has to settle or to come home.
-            Effect::Apply(_) => Some(Input::Applied(Ok(()))),
-            Effect::Release(_) => Some(Input::Released(Ok(()))),
+            Effect::Enter => Some(Input::Entered),
+            Effect::Leave => Some(Input::Left),
+            Effect::ReadRails => Some(Input::RailsRead(self.rails.gear.read_all(self.reaper).await)),
+            Effect::KeepNominal(nominal) => {
+                self.rails.keep(&self.dir, nominal).map_err(said)?;
+                None
+            }
+            Effect::MoveRails(writes) => {
+                let settle = self.plan.value().experiment.settle_ms.duration();
+                Some(Input::RailsMoved(self.rails.go(self.reaper, &writes, settle).await))
+            }
+            Effect::HomeRails(nominal) => Some(Input::RailsHome(self.rails.gear.home(self.reaper, &nominal).await)),
+            Effect::RailsAreHome => {
+                self.rails.are_home();
+                None
+            }
             Effect::Start(start) => return self.start(*start).map(Some),
             Effect::Terminate => {
                 self.execution.as_mut().into_iter().for_each(Execution::terminate);
@@ -313,6 +355,7 @@ impl<'r> Runner<'r> {
             Effect::Judge(ending) => Some(Input::Judged(Box::new(self.judge(*ending)?))),
             Effect::Finish(code) => {
                 self.code = Some(code);
+                self.rails.finish(&self.dir).map_err(said)?;
                 self.write_summary().map_err(said)?;
                 None
             }

@@ -51,6 +51,7 @@ impl Flow {
             home: "/".to_owned(),
             boot_id: None,
             max_fail: None,
+            guardian: None,
             events,
         };
         (job, listener)

@@ -67,6 +67,7 @@ fn proposal(files: &[(&str, &str)], unit: Option<&str>, drift: &[&str]) -> Propo
         flow: &flow,
         margin: &margin,
         adapters: &catalogue.adapters.adapters,
+        controllers: &catalogue.adapters.controllers,
         executables: &BTreeMap::from([executable("/opt/bench/tool")]),
         bounds: &in_force,
         inputs: &BTreeMap::new(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::domain::event::{Recorded, RunEvent, StepFinished};
 use crate::domain::progress::Remaining;
-use crate::domain::run_state::RunState;
+use crate::domain::run_state::{RunState, SubRunState};
 use crate::domain::sanitize;
 use crate::domain::summary::short_name;
 use crate::domain::time::{Timestamp, clock, span};
@@ -211,10 +211,9 @@ pub fn result(state: &RunState, record: &std::path::Path) -> String {
     if missing > 0 {
         counts.push(format!("{missing} not started"));
     }
-    let (flaky, unapplied) = (
-        state.sub_runs.iter().filter(|s| s.flaky.is_some()).count(),
-        state.sub_runs.iter().filter(|s| s.unapplied).count(),
-    );
+    let count = |of: &dyn Fn(&SubRunState) -> bool| state.sub_runs.iter().filter(|sub_run| of(sub_run)).count();
+    let (flaky, unapplied) = (count(&|s| s.flaky.is_some()), count(&|s| s.unapplied));
+    let unheld = count(&|s| s.unheld);
     let mut out = format!("run       {}\n", state.header.run_id);
     let verdict = state.end.map_or_else(|| "unknown".to_owned(), |(v, code)| format!("{v} (exit {code})"));
     let _ = writeln!(out, "verdict   {verdict}");
@@ -225,6 +224,10 @@ pub fn result(state: &RunState, record: &std::path::Path) -> String {
     if unapplied > 0 {
         let says = "sub-runs had a swept rail that nobody applied: they say nothing about the margin";
         let _ = writeln!(out, "unapplied {unapplied} {says}");
+    }
+    if unheld > 0 {
+        let says = "sub-runs had a rail that did not hold its setpoint: they say nothing about the margin";
+        let _ = writeln!(out, "not held  {unheld} {says}");
     }
     if let Some(reason) = state.stop_reason() {
         let _ = writeln!(out, "stopped   {}", sanitize::line(&reason));

@@ -79,6 +79,7 @@ pub const CONTROLLER: &[Key] = &[
     ),
     Key::optional("max_step", Shape::Voltage, "", "Larger moves are ramped."),
     Key::optional("settle", Shape::Duration, "0s", "After a setpoint, before it is read back."),
+    Key::optional("timeout", Shape::Duration, "10s", "A call that takes longer has failed."),
 ];
 
 /// Reads a manifest of either kind.
@@ -185,7 +186,8 @@ fn arguments(doc: &Doc<'_>, fields: &Fields<'_, '_>, key: &str) -> Vec<String> {
     fields.texts(key).into_iter().map(|text| text.value).collect()
 }
 
-fn names(doc: &Doc<'_>, fields: &Fields<'_, '_>, key: &str) -> Vec<Placed<Name>> {
+/// Names, each once.
+pub fn names(doc: &Doc<'_>, fields: &Fields<'_, '_>, key: &str) -> Vec<Placed<Name>> {
     let mut names: Vec<Placed<Name>> = vec![];
     for node in fields.list(key) {
         let Some(name) = doc.name(node, &format!("an item of `{key}`")) else { continue };
@@ -243,6 +245,7 @@ fn controller(doc: &Doc<'_>, root: &Node<'_>) -> Option<Controller> {
         frequency_tolerance: frequency,
         max_step: fields.quantity::<Microvolts>("max_step").map(|step| step.value.base()),
         settle: fields.quantity::<Millis>("settle").map_or(Millis(0), |settle| settle.value),
+        timeout: limit(doc, &fields, "timeout").map_or(Controller::DEFAULT_TIMEOUT, |timeout| timeout.value),
         place: doc.place(fields.span),
         apply,
         name: name?.value,

@@ -172,6 +172,7 @@ impl Catalogue {
         let mut catalogue = Self { workspace: workspace.to_owned(), ..Self::default() };
         catalogue.manifests = documents(workspace, "adapters", adapter::read);
         same_names(&mut catalogue.manifests, "manifests");
+        one_controller_a_rail(&mut catalogue.manifests);
         catalogue.adapters = adapters_of(&catalogue.manifests);
         catalogue.flows = documents(workspace, "flows", |doc, root| flow::read(doc, root, &catalogue.adapters));
         same_names(&mut catalogue.flows, "flows");
@@ -360,6 +361,30 @@ fn one_policy(policies: &mut [Entry<SafetyPolicy>]) {
         }
         entry.problems.push(problem);
         entry.value = None;
+    }
+}
+
+/// Two controllers that drive one rail would undo each other's work: neither can be used.
+fn one_controller_a_rail(manifests: &mut [Entry<Manifest>]) {
+    let mut claims: BTreeMap<Name, Vec<(usize, Place)>> = BTreeMap::new();
+    for (index, entry) in manifests.iter().enumerate() {
+        let Some(Manifest::Controller(controller)) = &entry.value else { continue };
+        for rail in &controller.rails {
+            claims.entry(rail.value.clone()).or_default().push((index, rail.place.clone()));
+        }
+    }
+    for (rail, claims) in claims.into_iter().filter(|(_, claims)| claims.len() > 1) {
+        for (index, place) in &claims {
+            let Some(entry) = manifests.get_mut(*index) else { continue };
+            let mut problem =
+                Problem::error(place.clone(), format!("rail {} has two controllers", quote(rail.as_str())))
+                    .help("a rail has at most one: take it out of one of the manifests");
+            for (_, other) in claims.iter().filter(|(other, _)| other != index) {
+                problem = problem.related(other.clone(), "the other");
+            }
+            entry.problems.push(problem);
+            entry.value = None;
+        }
     }
 }
 

@@ -109,6 +109,16 @@ pub fn bounds(limits: &Limits, adapters: &Adapters) -> Problems {
             problems.push(problem);
         }
     }
+    if let Some(armed) = &limits.controllers {
+        for name in armed.value.iter().filter(|name| !adapters.controllers.contains_key(*name)) {
+            if !adapters.broken.contains_key(name.as_str()) {
+                problems.push(Problem::warning(
+                    armed.place.clone(),
+                    format!("no controller is called {}: this arms nothing", quote(name.as_str())),
+                ));
+            }
+        }
+    }
     problems
 }
 

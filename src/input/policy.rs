@@ -41,6 +41,12 @@ const PARAMS: Key = Key::optional("params", Shape::Named(&Shape::Fields(PARAM_BO
 const MAX_SUBRUNS: Key = Key::optional("max_subruns", Shape::Int(1, i64::MAX), "10000", "More is a violation.");
 const MAX_STEP_TIMEOUT: Key = Key::optional("max_step_timeout", Shape::Duration, "1h", "The longest time limit.");
 const MAX_LOG: Key = Key::optional("max_log", Shape::Size, "256MiB", "The largest log of a stream.");
+const CONTROLLERS: Key = Key::optional(
+    "controllers",
+    Shape::List(&Shape::Name),
+    "",
+    "Controllers that may move rails; without it all of the workspace may.",
+);
 const SEVERITIES: Key = Key::optional("severity", Shape::Fields(SEVERITY), "", "Weights of effects.");
 
 /// The keys of a safety policy.
@@ -53,10 +59,11 @@ pub const POLICY: &[Key] = &[
     MAX_STEP_TIMEOUT,
     MAX_LOG,
     SEVERITIES,
+    CONTROLLERS,
 ];
 
 /// What a profile may tighten.
-const TIGHTENED: &[Key] = &[LIMITS, PARAMS, MAX_SUBRUNS, MAX_STEP_TIMEOUT, MAX_LOG, SEVERITIES];
+const TIGHTENED: &[Key] = &[LIMITS, PARAMS, MAX_SUBRUNS, MAX_STEP_TIMEOUT, MAX_LOG, SEVERITIES, CONTROLLERS];
 
 const MATCH: &[Key] = &[
     Key::optional("cpu_vendor", Shape::Text, "", "As lscpu says it."),
@@ -113,6 +120,10 @@ fn limits(doc: &Doc<'_>, fields: &Fields<'_, '_>) -> Limits {
     limits.max_subruns = fields.int("max_subruns").map(|n| n.map(|n| u64::try_from(n).unwrap_or(1)));
     limits.max_step_timeout = super::adapter::limit(doc, fields, "max_step_timeout");
     limits.max_log = fields.quantity::<Bytes>("max_log");
+    limits.controllers = fields.node("controllers").map(|node| {
+        let names = super::adapter::names(doc, fields, "controllers");
+        doc.placed(node.span, names.into_iter().map(|name| name.value).collect())
+    });
     limits.severity = fields.node("severity").and_then(|node| severity(doc, node));
     limits
 }

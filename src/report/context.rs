@@ -183,6 +183,7 @@ fn headline(state: &RunState) -> String {
         ("ended early in", count(&is(Verdict::Aborted))),
         (if passed == all { "everything passed:" } else { "passed in" }, passed),
         ("a swept rail was applied by nobody in", count(&|sub_run| sub_run.unapplied)),
+        ("a rail did not hold its setpoint in", count(&|sub_run| sub_run.unheld)),
     ] {
         if count > 0 {
             parts.push(format!("{words} {}", of(count)));

@@ -87,6 +87,16 @@ impl RunDir {
         self.root.join("lock")
     }
 
+    /// `rails.json`: where home is, kept before the first rail is moved.
+    pub fn rails(&self) -> PathBuf {
+        self.root.join("rails.json")
+    }
+
+    /// `rails/`: a folder for each controller.
+    pub fn rails_state(&self) -> PathBuf {
+        self.root.join("rails")
+    }
+
     /// `inputs/`: copies of what the plan was made from.
     pub fn inputs(&self) -> PathBuf {
         self.root.join("inputs")

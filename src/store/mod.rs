@@ -23,6 +23,7 @@ pub mod log_scan;
 pub mod log_tally;
 pub mod log_trimmed;
 pub mod log_walk;
+pub mod rails;
 pub mod record;
 pub mod record_fold;
 pub mod remove;

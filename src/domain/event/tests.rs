@@ -66,7 +66,15 @@ fn samples() -> Vec<RunEvent> {
         StepSpawned { index: 3, pid: 4711, start_ticks: Some(123_456) }.into(),
         RailMoving { rail: name("core"), from: RailLevel::default(), to: level }.into(),
         RailHeld { rail: name("core"), setpoint: level, readback: level }.into(),
-        RailRestored { rail: name("core"), by: RestoredBy::Guardian }.into(),
+        RailNotHeld {
+            rail: name("core"),
+            setpoint: level,
+            readback: Some(level),
+            reason: "voltage reads 850mV where 840mV was set".to_owned(),
+        }
+        .into(),
+        RailRestored { rail: name("core"), by: RestoredBy::Guardian, readback: level }.into(),
+        RailNotRestored { rail: name("core"), by: RestoredBy::Hand, reason: "exit code 1".to_owned() }.into(),
         Box::new(finished).into(),
         SubrunClosed { verdict: Verdict::Fail, reason: Some("stopped".to_owned()) }.into(),
         SubrunFinished { id, index: 1, verdict: Verdict::Fail, effects, reason: Some("stopped".to_owned()) }.into(),

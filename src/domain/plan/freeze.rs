@@ -102,6 +102,7 @@ impl Experiment {
             bounds: self.bounds.clone(),
             inputs: self.inputs.clone(),
             adapters: self.adapters.clone(),
+            controllers: self.controllers.clone(),
             steps: self.steps.clone(),
             settle_ms: self.settle_ms,
             stop_line: self.stop_line.clone(),

@@ -56,6 +56,7 @@ impl Plan {
                 bounds: no_bounds(),
                 inputs: BTreeMap::new(),
                 adapters: BTreeMap::new(),
+                controllers: BTreeMap::new(),
                 steps: vec![],
                 settle_ms: Millis(0),
                 stop_line: PlannedStopLine { axis: None, after: StopAfter::Crashed, count: 1 },
@@ -107,6 +108,7 @@ fn no_bounds() -> Bounds {
         max_subruns: Bound { from: vec![], is: 0 },
         params: BTreeMap::new(),
         rails: BTreeMap::new(),
+        controllers: None,
         severity: Severities::default(),
     }
 }

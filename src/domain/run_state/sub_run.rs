@@ -13,6 +13,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::verdict::{Effects, Verdict};
 
 /// A sub-run after the events so far.
+#[expect(clippy::struct_excessive_bools, reason = "four things that may be so, each for itself")]
 #[derive(Debug, Clone, Default)]
 pub struct SubRunState {
     /// It has begun.
@@ -33,6 +34,8 @@ pub struct SubRunState {
     pub flaky: Option<Flaky>,
     /// A judged step had a swept field that nobody applied.
     pub unapplied: bool,
+    /// A rail was not where it was told to be.
+    pub unheld: bool,
     /// Its executions so far; empty again after [`super::RunState::forget_steps`].
     pub executions: Vec<Execution>,
     /// What the fold needs of each execution, by its index. For the fold alone.
@@ -71,6 +74,11 @@ pub struct Execution {
 }
 
 impl SubRunState {
+    /// Whether its point says nothing about the margin: a rail was applied by nobody, or did not hold its setpoint.
+    pub const fn says_nothing(&self) -> bool {
+        self.unapplied || self.unheld
+    }
+
     /// Takes in an event of its journal, and keeps what belongs to an execution.
     pub(super) fn absorb(&mut self, rules: &Rules<'_>, at: Timestamp, event: RunEvent) {
         self.take_in(rules, at, &Gist::of(&event));
@@ -115,6 +123,7 @@ impl SubRunState {
                 }
                 self.close(at, *verdict, reason.as_deref());
             }
+            Gist::RailNotHeld => self.unheld = true,
             Gist::Nothing => {}
         }
     }

@@ -48,6 +48,9 @@ pub fn cell(model: &Model, area: Rect, buf: &mut Buffer) {
         if sub_run.unapplied {
             lines.push(Line::new().then("a swept rail was applied by nobody", look.of(Slot::CellInconclusive)));
         }
+        if sub_run.unheld {
+            lines.push(Line::new().then("a rail did not hold its setpoint", look.of(Slot::CellInconclusive)));
+        }
         if let Some(reason) = &sub_run.reason {
             lines.push(Line::new().then(sanitize::line(reason).into_owned(), look.of(Slot::Dim)));
         }

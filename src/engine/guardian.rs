@@ -1,0 +1,176 @@
+//! The guardian: a small process of the same program that brings rails home when the runner dies with rails moved. It holds
+//! the end of a pipe whose other end only the runner has, so that whatever ends the runner closes it. It is no descendant
+//! of the runner, lives in a session of its own, and minds no signal that asks a run to stop. It never moves a rail while the
+//! runner lives.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::pipe::{PipeFlags, pipe_with};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::domain::event::RestoredBy;
+use crate::store::layout::RunDir;
+use crate::store::lock::{Holder, Lock, LockScope};
+use crate::store::rails::KeptRails;
+use crate::store::run_id::RunId;
+
+use super::homecoming::{self, Hands};
+
+/// The program's first argument that makes it start a guardian and end.
+pub const LAUNCH: &str = "--launch-guardian";
+/// The program's first argument that makes it one.
+pub const GUARD: &str = "--guardian";
+
+const MOVING: &str = "moving";
+const HOME: &str = "home";
+const READY: &str = "ready";
+/// A guardian that takes longer to be there is none.
+const START_LIMIT: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+/// Whoever holds the lock of a run whose runner is dead is bringing its rails home, or goes on with it.
+const LOCK_TRIES: u32 = 300;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+/// A rail that did not come home is tried again so often.
+const TRIES: u32 = 3;
+const BETWEEN_TRIES: Duration = Duration::from_millis(500);
+
+/// The runner's end.
+#[derive(Debug)]
+pub struct Guardian {
+    pipe: File,
+}
+
+impl Guardian {
+    /// Starts a guardian of the run in `dir`. To be called before this process becomes a subreaper: the guardian must come
+    /// home to somebody else.
+    ///
+    /// # Errors
+    /// The program cannot be started, or does not say that it is there.
+    pub fn start(program: &Path, runs: &Path, id: &str) -> io::Result<Self> {
+        let (reads, writes) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (ready, says) = pipe_with(PipeFlags::CLOEXEC)?;
+        let mut command = Command::new(program);
+        command
+            .arg0("road_runner")
+            .arg(LAUNCH)
+            .arg(runs)
+            .arg(id)
+            .current_dir("/")
+            .stdin(reads)
+            .stdout(says)
+            .stderr(Stdio::null());
+        let launched = command.spawn()?.wait()?;
+        // The descriptors that the command still has would keep the pipes open.
+        drop(command);
+        if !launched.success() {
+            return Err(io::Error::other(format!("it ended with {launched}")));
+        }
+        let mut polled = [PollFd::new(&ready, PollFlags::IN)];
+        if poll(&mut polled, Some(&START_LIMIT))? == 0 {
+            return Err(io::Error::other("it did not say that it is there"));
+        }
+        let mut line = String::new();
+        BufReader::new(File::from(ready)).read_line(&mut line)?;
+        if line.trim_end() != READY {
+            return Err(io::Error::other("it could not begin"));
+        }
+        Ok(Self { pipe: File::from(writes) })
+    }
+
+    /// Rails are about to move.
+    pub fn rails_move(&mut self) -> io::Result<()> {
+        self.say(MOVING)
+    }
+
+    /// All rails are home.
+    pub fn rails_are_home(&mut self) -> io::Result<()> {
+        self.say(HOME)
+    }
+
+    fn say(&mut self, word: &str) -> io::Result<()> {
+        self.pipe.write_all(format!("{word}\n").as_bytes())
+    }
+}
+
+/// What the program does when its first argument is [`LAUNCH`]: starts the guardian with its own stdin and stdout, and ends,
+/// so that the guardian is nobody's child here.
+pub fn launch(arguments: &[PathBuf]) -> ExitCode {
+    let mut command = Command::new("/proc/self/exe");
+    let started = command.arg0("road_runner").arg(GUARD).args(arguments).stderr(Stdio::null()).spawn();
+    if started.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What the program does when its first argument is [`GUARD`]: waits for the end of the runner, and brings home what it
+/// left away.
+pub fn watch(arguments: &[PathBuf], path: &str, home: &str) -> ExitCode {
+    let [runs, id] = arguments else { return ExitCode::FAILURE };
+    let Some(id) = id.to_str().and_then(|id| RunId::parse(id).ok()) else { return ExitCode::FAILURE };
+    let (Ok(dir), Ok(runtime)) =
+        (RunDir::open(runs, &id), tokio::runtime::Builder::new_current_thread().enable_all().build())
+    else {
+        return ExitCode::FAILURE;
+    };
+    // A leader of a group cannot leave its session; then it has one already.
+    let _ = rustix::process::setsid();
+    // The kernel's killer of last resort takes the runner first, where we may ask for that.
+    drop(std::fs::write("/proc/self/oom_score_adj", "-500"));
+    let hands = Hands { path: path.to_owned(), home: home.to_owned(), by: RestoredBy::Guardian };
+    runtime.block_on(async {
+        // Whoever stops the run asks the runner; what the guardian waits for is the runner's end.
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+        let deaf: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+        let mut is_away = false;
+        if deaf.len() < kinds.len() || say_ready().is_err() {
+            return ExitCode::FAILURE;
+        }
+        for line in io::stdin().lock().lines().map_while(Result::ok) {
+            is_away = line == MOVING;
+        }
+        if is_away { bring_home(&dir, &id, &hands).await } else { ExitCode::SUCCESS }
+    })
+}
+
+/// Says it once, and nothing ever after.
+fn say_ready() -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(format!("{READY}\n").as_bytes())?;
+    stdout.flush()?;
+    let null = rustix::fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdout(null)?;
+    Ok(())
+}
+
+async fn bring_home(dir: &RunDir, id: &RunId, hands: &Hands) -> ExitCode {
+    // What the runner left running would go on writing to the rails.
+    super::survivors::end(&id.to_string()).await;
+    let holder = Holder {
+        pid: std::process::id(),
+        start_ticks: super::survivors::own_start_ticks(),
+        boot_id: String::new(),
+        host: String::new(),
+        run_id: id.to_string(),
+    };
+    let mut lock = None;
+    for _ in 0..LOCK_TRIES {
+        lock = Lock::acquire(&dir.lock(), LockScope::Run, &holder).ok();
+        if lock.is_some() || matches!(KeptRails::read(dir), Ok(Some(kept)) if kept.is_home) {
+            break;
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+    let Some(_lock) = lock else { return ExitCode::SUCCESS };
+    for attempt in 1..=TRIES {
+        match homecoming::bring_home(dir, id, hands).await {
+            Ok(rails) if rails.values().all(Result::is_ok) => return ExitCode::SUCCESS,
+            _ if attempt < TRIES => tokio::time::sleep(BETWEEN_TRIES).await,
+            _ => {}
+        }
+    }
+    ExitCode::FAILURE
+}

@@ -1,0 +1,85 @@
+//! Brings home the rails that a run left away when its runner could not: what the guardian, the next start and a person do.
+//! Never looks at a run that somebody holds: the caller has its lock.
+
+use std::path::Path;
+
+use crate::domain::event::{RailNotRestored, RailRestored, Recorded, RestoredBy, RunEvent};
+use crate::domain::name::Name;
+use crate::domain::time::Timestamp;
+use crate::store::StoreError;
+use crate::store::journal::{JournalTail, JournalWriter};
+use crate::store::layout::RunDir;
+use crate::store::rails::{self, KeptRails};
+use crate::store::run_id::RunId;
+
+use super::effect;
+use super::environment::BaseEnvironment;
+use super::process_tree::Reaper;
+use super::rails::{Driver, Gear};
+
+/// Who brings them home, and with what.
+#[derive(Debug, Clone)]
+pub struct Hands {
+    /// `PATH` for the controllers: only absolute folders are handed on.
+    pub path: String,
+    /// `HOME` for the controllers.
+    pub home: String,
+    /// Who it is, for the record.
+    pub by: RestoredBy,
+}
+
+/// How each rail came home; nothing where none was away. Errors: what the run keeps of its rails cannot be read.
+pub type Home = Result<effect::Home, StoreError>;
+
+/// Brings home every rail that the run keeps, unless it says that they are, and records it. The record is second: a rail
+/// comes home also where nothing can be written.
+pub async fn bring_home(dir: &RunDir, id: &RunId, hands: &Hands) -> Home {
+    let Some(mut kept) = KeptRails::read(dir)?.filter(|kept| !kept.is_home) else { return Ok(effect::Home::new()) };
+    let reaper = Reaper::new().map_err(StoreError::io("prepare", dir.root()))?;
+    let gear = gear(&kept, dir, id, hands);
+    let home = gear.home(&reaper, &kept.nominal).await;
+    let recorded = record(dir, &home, hands.by);
+    if home.values().all(Result::is_ok) {
+        kept.is_home = true;
+        kept.write(dir).and(recorded)?;
+    }
+    Ok(home)
+}
+
+fn gear(kept: &KeptRails, dir: &RunDir, id: &RunId, hands: &Hands) -> Gear {
+    let driver = |program: &Path, controller: &crate::domain::rails::PlannedController| Driver {
+        program: program.to_owned(),
+        controller: controller.clone(),
+    };
+    Gear {
+        drivers: kept.controllers.iter().map(|(name, c)| (name.clone(), driver(&c.program, &c.controller))).collect(),
+        environment: BaseEnvironment::new(&hands.path, &hands.home, &id.to_string(), None).into_common(),
+        state: Some(dir.rails_state()),
+    }
+}
+
+/// Adds the lines to the journal of the sub-run that moved the rails.
+fn record(dir: &RunDir, home: &effect::Home, by: RestoredBy) -> Result<(), StoreError> {
+    let Some((sub_run, away)) = rails::away(dir)? else { return Ok(()) };
+    if away.is_empty() {
+        return Ok(());
+    }
+    let mut last = None;
+    let seen = JournalTail::new(&dir.events()).poll(&mut |line| last = last.max(Some(line.seq)));
+    let (mut journal, own) = JournalWriter::resume(&dir.subrun(&sub_run)?.steps())?;
+    seen?;
+    let next = last.max(own).map_or(0, |last| last + 1);
+    for (seq, (rail, outcome)) in (next..).zip(home.iter().filter(|(rail, _)| away.contains(rail))) {
+        let event = event(rail, outcome, by);
+        journal.append(&Recorded { seq, at: Timestamp::new(chrono::Utc::now()), event })?;
+    }
+    journal.sync()
+}
+
+fn event(rail: &Name, outcome: &Result<crate::domain::event::RailLevel, String>, by: RestoredBy) -> RunEvent {
+    let rail = rail.clone();
+    match outcome {
+        Ok(readback) => RailRestored { rail, by, readback: *readback }.into(),
+        Err(reason) => RailNotRestored { rail, by, reason: reason.clone() }.into(),
+    }
+}

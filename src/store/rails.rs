@@ -1,0 +1,91 @@
+//! What a run keeps of its rails before it moves the first of them: where home is and who brings them there. Enough to do
+//! it without the plan, by the guardian, by the next start, or by hand. Never moves anything.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use super::atomic;
+use super::journal;
+use super::layout::RunDir;
+use crate::domain::event::{RailLevel, RunEvent};
+use crate::domain::name::Name;
+use crate::domain::rails::PlannedController;
+
+/// The version of `rails.json` that this program writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// `rails.json`: the rails of a run, kept before the first of them was moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct KeptRails {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Every rail is known to be home, and the run moves none any more.
+    pub is_home: bool,
+    /// Where each of them was.
+    pub nominal: BTreeMap<Name, RailLevel>,
+    /// What moves them, by name.
+    pub controllers: BTreeMap<Name, KeptController>,
+}
+
+/// A controller as it was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct KeptController {
+    /// The absolute path of its program.
+    pub program: PathBuf,
+    /// How it is called.
+    pub controller: PlannedController,
+}
+
+impl KeptRails {
+    /// Reads what a run keeps; `None` when it never moved a rail.
+    pub fn read(dir: &RunDir) -> Result<Option<Self>, StoreError> {
+        let path = dir.rails();
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io("read", &path)(error)),
+        };
+        let damaged = |error: serde_json::Error| StoreError::Damaged { path: path.clone(), message: error.to_string() };
+        let kept: Self = serde_json::from_slice(&text).map_err(damaged)?;
+        if kept.format_version > FORMAT_VERSION {
+            return Err(StoreError::Newer { path, found: kept.format_version, known: FORMAT_VERSION });
+        }
+        Ok(Some(kept))
+    }
+
+    /// Keeps it, on disk when this returns.
+    pub fn write(&self, dir: &RunDir) -> Result<(), StoreError> {
+        atomic::replace_json_indented(&dir.rails(), self)
+    }
+}
+
+/// The sub-run in which a run moved rails last, and the rails that its journal does not say to be home again.
+/// A journal that cannot be read to its end is read as far as it goes.
+pub fn away(dir: &RunDir) -> Result<Option<(String, Vec<Name>)>, StoreError> {
+    let mut last = None;
+    let mut tail = journal::JournalTail::new(&dir.events());
+    tail.poll(&mut |recorded| {
+        if let RunEvent::SubrunStarted(event) = recorded.event {
+            last = Some(event.id);
+        }
+    })?;
+    let Some(id) = last else { return Ok(None) };
+    let mut away: Vec<Name> = vec![];
+    let mut tail = journal::JournalTail::new(&dir.subrun(&id)?.steps());
+    let read = tail.poll(&mut |recorded| match recorded.event {
+        RunEvent::RailMoving(event) if !away.contains(&event.rail) => away.push(event.rail),
+        RunEvent::RailRestored(event) => away.retain(|rail| *rail != event.rail),
+        _ => {}
+    });
+    match read {
+        Ok(()) | Err(StoreError::Line { .. }) => Ok(Some((id, away))),
+        Err(error) => Err(error),
+    }
+}
