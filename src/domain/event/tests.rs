@@ -134,7 +134,9 @@ fn names_and_fields_are_pinned() {
     SubRun step_spawned {"index":3,"pid":4711,"start_ticks":123456}
     SubRun rail_moving {"rail":"core","from":{},"to":{"voltage_uv":850000,"frequency_khz":3200000}}
     SubRun rail_held {"rail":"core","setpoint":{"voltage_uv":850000,"frequency_khz":3200000},"readback":{"voltage_uv":850000,"frequency_khz":3200000}}
-    SubRun rail_restored {"rail":"core","by":"guardian"}
+    SubRun rail_not_held {"rail":"core","setpoint":{"voltage_uv":850000,"frequency_khz":3200000},"readback":{"voltage_uv":850000,"frequency_khz":3200000},"reason":"voltage reads 850mV where 840mV was set"}
+    SubRun rail_restored {"rail":"core","by":"guardian","readback":{"voltage_uv":850000,"frequency_khz":3200000}}
+    SubRun rail_not_restored {"rail":"core","by":"hand","reason":"exit code 1"}
     SubRun step_finished {"index":3,"step":"cpu-smoke","verdict":"fail","effects":["sdc","ac"],"reason":"exit code 1","exit_code":1,"signal":11,"started_at":"2025-01-01T01:01:01.000Z","ended_at":"2025-01-01T01:01:02.500Z","duration_ms":1500,"stdout_bytes":1099511627776,"stderr_bytes":7,"user_ms":1,"system_ms":2,"max_rss_kb":3,"metrics":{"rate":{"value":0.1,"unit":"1/s"},"rounds":{"value":-3.0}},"evidence":[{"check":"exit code","held":false,"found":"1"},{"check":"expect 1","held":null}],"artifacts":["a/b.txt"],"error":"gone"}
     SubRun subrun_closed {"verdict":"fail","reason":"stopped"}
     Run subrun_finished {"id":"rr-20250101T010101Z-abc123-s01","index":1,"verdict":"fail","effects":["sdc","ac"],"reason":"stopped"}

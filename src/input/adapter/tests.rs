@@ -532,7 +532,7 @@ fn controllers() {
     8 | params: {}
       | ^^^^^^
       |
-      = help: keys here: `name`, `kind`, `description`, `path`, `rails`, `apply`, `read`, `restore`, `tolerance`, `max_step`, `settle`
+      = help: keys here: `name`, `kind`, `description`, `path`, `rails`, `apply`, `read`, `restore`, `tolerance`, `max_step`, `settle`, `timeout`
     "#
     );
     let nested = text.replace("\"{voltage_uv}\"", "\"{{rail}voltage_uv}\"");
