@@ -134,6 +134,8 @@ fn steps(folder: &Path) -> f64 {
 struct Silent;
 
 impl Face for Silent {
+    fn tell(&mut self, _line: &str) {}
+
     fn ask(&mut self, _: &Proposal) -> Answer {
         Answer::Run
     }

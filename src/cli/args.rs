@@ -213,6 +213,9 @@ Example:
     /// Safety policy and hardware profiles
     #[command(subcommand)]
     Policy(Policy),
+    /// Rails that have a controller: where they are, and the way home
+    #[command(subcommand)]
+    Rails(Rails),
     /// Themes of the full-screen application
     #[command(subcommand)]
     Themes(Themes),
@@ -341,6 +344,17 @@ pub enum Policy {
     /// Every profile with each rule's result on this host, and each bound in force with its file and line
     #[command(after_help = help::EXPLAIN)]
     Explain,
+}
+
+/// Rails that have a controller.
+#[derive(Debug, Subcommand)]
+pub enum Rails {
+    /// Read every rail: where it is, where a run told it to be, where home is
+    #[command(after_help = help::RAILS_STATUS)]
+    Status,
+    /// Bring every rail home: what runs left away, then whatever the policy arms
+    #[command(after_help = help::RAILS_RESTORE)]
+    Restore,
 }
 
 /// Looks.

@@ -44,6 +44,8 @@ impl Face for Detached {
         Answer::NobodyToAsk
     }
 
+    fn tell(&mut self, _line: &str) {}
+
     fn watch(&mut self, state: RunState, dir: &Path) -> Sender<Recorded> {
         let (events, received) = mpsc::channel::<Recorded>();
         let announcement = Announcement { run_id: state.header.run_id, dir: dir.display().to_string() };

@@ -1,13 +1,14 @@
 //! From what was typed to one call into `commands`, and its answer to the two streams.
 
-use crate::cli::args::{Adapters, Arguments, Command, Margins, Policy, Themes};
+use crate::cli::args::{Adapters, Arguments, Command, Margins, Policy, Rails, Themes};
 use crate::cli::console::Console;
 use crate::cli::{application, history, maintenance, manual, reports, start, surroundings};
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::inspect::Listing;
 use crate::commands::rerun::Selection;
-use crate::commands::{adapters, inspect, margins, policy, themes};
+use crate::commands::{adapters, inspect, margins, policy, rails, themes};
+use crate::domain::name::Name;
 use crate::domain::verdict::exit;
 use crate::headless::progress::Verbosity;
 use crate::headless::{explain, lists};
@@ -46,6 +47,8 @@ pub fn run(arguments: Arguments, console: &mut Console) -> Result<u8, Failure> {
         Command::Adapters(Adapters::Check { name }) => check(&context, name.as_deref(), console),
         Command::Policy(Policy::List) => Ok(listing(&policy::list(&context), console, lists::policies)),
         Command::Policy(Policy::Explain) => explain(&context, console),
+        Command::Rails(Rails::Status) => rails_status(&context, console),
+        Command::Rails(Rails::Restore) => rails_restore(&context, console),
         Command::Themes(Themes::List) => Ok(listing(&themes::list(&context), console, lists::themes)),
         Command::Clean(asked) => maintenance::clean(&context, asked, console),
         Command::Init { .. } | Command::Completions { .. } | Command::Man => Ok(exit::PASS),
@@ -78,6 +81,25 @@ fn check(context: &Context, name: Option<&str>, console: &mut Console) -> Result
     console.result(&check.adapters, || lists::checked(&check.adapters, quiet));
     console.problems(&check.problems, &check.sources);
     Ok(if check.is_ok() { exit::PASS } else { exit::USAGE })
+}
+
+fn rails_status(context: &Context, console: &mut Console) -> Result<u8, Failure> {
+    let rails = rails::status(context)?;
+    console.result(&rails.rows, || lists::rails(&rails.rows));
+    console.problems(&rails.problems, &rails.sources);
+    Ok(if rails.is_well() { exit::PASS } else { exit::RIG })
+}
+
+fn rails_restore(context: &Context, console: &mut Console) -> Result<u8, Failure> {
+    let (brought, rails) = rails::restore(context)?;
+    for home in &brought {
+        let names: Vec<&str> = home.rails.keys().map(Name::as_str).collect();
+        console.err.line(&format!("run {} had left {} away", home.run, names.join(", ")));
+    }
+    console.result(&rails.rows, || lists::rails(&rails.rows));
+    console.problems(&rails.problems, &rails.sources);
+    let is_well = rails.is_well() && brought.iter().all(|home| home.rails.values().all(Result::is_ok));
+    Ok(if is_well { exit::PASS } else { exit::RIG })
 }
 
 fn explain(context: &Context, console: &mut Console) -> Result<u8, Failure> {

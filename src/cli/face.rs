@@ -47,6 +47,10 @@ impl Face for Lines {
         asked.unwrap_or(Answer::NobodyToAsk)
     }
 
+    fn tell(&mut self, line: &str) {
+        Output::stderr().line(&sanitize::line(line));
+    }
+
     fn watch(&mut self, state: RunState, _dir: &Path) -> Sender<Recorded> {
         let (events, received) = mpsc::channel();
         let (form, verbosity) = (self.form, self.verbosity);

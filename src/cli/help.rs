@@ -197,6 +197,24 @@ Examples:
 
 Exit codes: 0 all can be used, 2 a theme has errors (shown on stderr; the others are listed)";
 
+/// Of `rails-status`.
+pub const RAILS_STATUS: &str = "\
+Calls each controller of the workspace to read, armed by the policy or not. Moves nothing.
+
+Example:
+  road_runner rails status
+
+Exit codes: 0 all were read, 2 policy or profiles are invalid, 4 a rail cannot be read";
+
+/// Of `rails-restore`.
+pub const RAILS_RESTORE: &str = "\
+A run brings its rails home itself, and its guardian does when it dies; this is for when both could not.
+
+Example:
+  road_runner rails restore
+
+Exit codes: 0 all are home, 2 a run that is going on has rails away, 4 a rail is not home";
+
 /// Of `explain`.
 pub const EXPLAIN: &str = "\
 Example:

@@ -17,6 +17,7 @@ pub mod plan;
 pub mod policy;
 pub mod preview;
 pub mod proposal;
+pub mod rails;
 pub mod record;
 pub mod report;
 pub mod rerun;

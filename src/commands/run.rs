@@ -8,9 +8,11 @@ use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::plan::Prepared;
 use crate::commands::proposal::{Answer, Proposal};
+use crate::commands::rails;
 use crate::commands::record::{self, NewRecord};
 use crate::commands::report::{self, Written};
 use crate::domain::event::Recorded;
+use crate::domain::name::Name;
 use crate::domain::plan::Plan;
 use crate::domain::run_state::RunState;
 use crate::domain::verdict::exit;
@@ -44,6 +46,9 @@ pub struct Options<'a> {
 pub trait Face {
     /// Asks whether to run what is proposed.
     fn ask(&mut self, proposal: &Proposal) -> Answer;
+
+    /// Something that it has to know beforehand, in one line.
+    fn tell(&mut self, line: &str);
 
     /// The run begins: its state before the first event, and its directory. Returns where its events go.
     fn watch(&mut self, state: RunState, dir: &Path) -> Sender<Recorded>;
@@ -85,6 +90,13 @@ pub fn run(
     )?;
     let host_wide = !options.allow_concurrent && !options.dry_run;
     let _host = host_wide.then(|| host_lock(context, &holder(&draft.state.header.run_id))).transpose()?;
+    if !options.dry_run {
+        let moves = !prepared.plan().experiment.controllers.is_empty();
+        for home in rails::restore_first(context, moves)? {
+            let names: Vec<&str> = home.rails.keys().map(Name::as_str).collect();
+            face.tell(&format!("run {} had left {} away: brought home", home.run, names.join(", ")));
+        }
+    }
     // Held before it can be seen: nobody ever takes a run that is being started for an interrupted one.
     let _lock = Lock::acquire(&draft.dir().lock(), LockScope::Run, &holder(&draft.state.header.run_id))?;
     let id = draft.id().clone();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::adapter::Controller;
 use crate::domain::event::RailLevel;
 use crate::domain::margin::RailField;
 use crate::domain::name::Name;
@@ -51,6 +52,22 @@ pub const fn placeholder(field: RailField) -> &'static str {
 }
 
 impl PlannedController {
+    /// As its manifest says, of no rail yet.
+    pub fn of(controller: &Controller, executable: Executable) -> Self {
+        Self {
+            executable,
+            rails: vec![],
+            apply: controller.apply.clone(),
+            read: controller.read.clone(),
+            restore: controller.restore.clone(),
+            voltage_tolerance_uv: controller.voltage_tolerance.unwrap_or(0),
+            frequency_tolerance_khz: controller.frequency_tolerance.unwrap_or(0),
+            max_step_uv: controller.max_step,
+            settle_ms: controller.settle,
+            timeout_ms: controller.timeout,
+        }
+    }
+
     /// Whether it drives a field of its rails: its setpoint stands among the arguments that apply.
     pub fn drives(&self, field: RailField) -> bool {
         self.apply.iter().any(|argument| argument.contains(placeholder(field)))

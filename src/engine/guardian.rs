@@ -53,6 +53,8 @@ impl Guardian {
     /// # Errors
     /// The program cannot be started, or does not say that it is there.
     pub fn start(program: &Path, runs: &Path, id: &str) -> io::Result<Self> {
+        // A process that brought rails home before has made itself one.
+        rustix::process::set_child_subreaper(None)?;
         let (reads, writes) = pipe_with(PipeFlags::CLOEXEC)?;
         let (ready, says) = pipe_with(PipeFlags::CLOEXEC)?;
         let mut command = Command::new(program);
@@ -132,7 +134,7 @@ pub fn watch(arguments: &[PathBuf], path: &str, home: &str) -> ExitCode {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
             is_away = line == MOVING;
         }
-        if is_away { bring_home(&dir, &id, &hands).await } else { ExitCode::SUCCESS }
+        bring_home(&dir, &id, &hands, is_away).await
     })
 }
 
@@ -146,7 +148,10 @@ fn say_ready() -> io::Result<()> {
     Ok(())
 }
 
-async fn bring_home(dir: &RunDir, id: &RunId, hands: &Hands) -> ExitCode {
+async fn bring_home(dir: &RunDir, id: &RunId, hands: &Hands, is_away: bool) -> ExitCode {
+    if !matches!(KeptRails::read(dir), Ok(Some(kept)) if !kept.is_home) {
+        return ExitCode::SUCCESS;
+    }
     // What the runner left running would go on writing to the rails.
     super::survivors::end(&id.to_string()).await;
     let holder = Holder {
@@ -165,6 +170,11 @@ async fn bring_home(dir: &RunDir, id: &RunId, hands: &Hands) -> ExitCode {
         tokio::time::sleep(LOCK_PAUSE).await;
     }
     let Some(_lock) = lock else { return ExitCode::SUCCESS };
+    if !is_away {
+        // It died between two sub-runs: there is nothing to do but to say so.
+        let marked = homecoming::mark_home(dir);
+        return if marked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     for attempt in 1..=TRIES {
         match homecoming::bring_home(dir, id, hands).await {
             Ok(rails) if rails.values().all(Result::is_ok) => return ExitCode::SUCCESS,

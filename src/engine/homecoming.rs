@@ -31,6 +31,20 @@ pub struct Hands {
 /// How each rail came home; nothing where none was away. Errors: what the run keeps of its rails cannot be read.
 pub type Home = Result<effect::Home, StoreError>;
 
+/// As [`bring_home`], for a caller without a runtime. Ends what the dead runner left running first.
+pub fn bring_home_now(dir: &RunDir, id: &RunId, hands: &Hands) -> Home {
+    in_runtime(dir.root(), async {
+        super::survivors::end(&id.to_string()).await;
+        bring_home(dir, id, hands).await
+    })?
+}
+
+/// Runs `body` in a runtime of its own.
+pub fn in_runtime<T>(at: &Path, body: impl Future<Output = T>) -> Result<T, StoreError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.map_err(StoreError::io("prepare", at))?.block_on(body))
+}
+
 /// Brings home every rail that the run keeps, unless it says that they are, and records it. The record is second: a rail
 /// comes home also where nothing can be written.
 pub async fn bring_home(dir: &RunDir, id: &RunId, hands: &Hands) -> Home {
@@ -44,6 +58,17 @@ pub async fn bring_home(dir: &RunDir, id: &RunId, hands: &Hands) -> Home {
         kept.write(dir).and(recorded)?;
     }
     Ok(home)
+}
+
+/// Keeps that every rail of the run is home.
+pub fn mark_home(dir: &RunDir) -> Result<(), StoreError> {
+    match KeptRails::read(dir)? {
+        Some(mut kept) if !kept.is_home => {
+            kept.is_home = true;
+            kept.write(dir)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn gear(kept: &KeptRails, dir: &RunDir, id: &RunId, hands: &Hands) -> Gear {
@@ -60,16 +85,13 @@ fn gear(kept: &KeptRails, dir: &RunDir, id: &RunId, hands: &Hands) -> Gear {
 
 /// Adds the lines to the journal of the sub-run that moved the rails.
 fn record(dir: &RunDir, home: &effect::Home, by: RestoredBy) -> Result<(), StoreError> {
-    let Some((sub_run, away)) = rails::away(dir)? else { return Ok(()) };
-    if away.is_empty() {
-        return Ok(());
-    }
+    let Some(away) = rails::away(dir)?.filter(|away| !away.rails.is_empty()) else { return Ok(()) };
     let mut last = None;
     let seen = JournalTail::new(&dir.events()).poll(&mut |line| last = last.max(Some(line.seq)));
-    let (mut journal, own) = JournalWriter::resume(&dir.subrun(&sub_run)?.steps())?;
+    let (mut journal, own) = JournalWriter::resume(&dir.subrun(&away.sub_run)?.steps())?;
     seen?;
     let next = last.max(own).map_or(0, |last| last + 1);
-    for (seq, (rail, outcome)) in (next..).zip(home.iter().filter(|(rail, _)| away.contains(rail))) {
+    for (seq, (rail, outcome)) in (next..).zip(home.iter().filter(|(rail, _)| away.rails.contains_key(*rail))) {
         let event = event(rail, outcome, by);
         journal.append(&Recorded { seq, at: Timestamp::new(chrono::Utc::now()), event })?;
     }

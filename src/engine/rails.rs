@@ -137,6 +137,15 @@ impl Gear {
         restored.and(readback)
     }
 
+    /// Has the controller bring a rail home of which nothing is known but that. Where it reads then.
+    pub async fn restore_by_hand(&self, reaper: &Reaper, rail: &Name) -> Result<RailLevel, String> {
+        let (name, driver) = self.driver_of(rail)?;
+        let list = arguments(&driver.controller.restore, rail, &RailLevel::default());
+        self.call(reaper, (name, driver), "restore", &list).await?;
+        sleep(driver.controller.settle_ms.duration()).await;
+        self.read(reaper, rail).await
+    }
+
     /// Calls a controller; what it printed on stdout.
     async fn call(
         &self,

@@ -9,7 +9,9 @@ use crate::commands::context::Context;
 use crate::commands::inspect::{FlowRow, Overview};
 use crate::commands::margins::{AxisRow, FieldBounds, MarginRow, Validated};
 use crate::commands::policy::PolicyRow;
+use crate::commands::rails::RailRow;
 use crate::commands::themes::ThemeRow;
+use crate::domain::event::RailLevel;
 use crate::domain::sanitize;
 use crate::headless::confirm::count;
 use crate::headless::history::{self, RunRow};
@@ -85,6 +87,24 @@ pub fn policies(rows: &[PolicyRow]) -> String {
         table.row([&row.name, row.kind, &priority, &rules, &dashed(&row.rails), &params, &row.file]);
     }
     or_none(&table, rows.is_empty(), "no policy in policy/: nothing can be planned")
+}
+
+/// Rails that have a controller.
+pub fn rails(rows: &[RailRow]) -> String {
+    let shown = |level: Option<RailLevel>| level.map_or_else(|| "-".to_owned(), |level| level.shown());
+    let mut table = Table::new(&["RAIL", "CONTROLLER", "SETPOINT", "READBACK", "NOMINAL", ""]);
+    for row in rows {
+        let says = match (&row.error, &row.run) {
+            (Some(error), _) if row.armed => error.clone(),
+            (Some(error), _) => format!("not armed by the policy; {error}"),
+            (None, Some(run)) => format!("moved by {run}"),
+            (None, None) if !row.armed => "not armed by the policy".to_owned(),
+            (None, None) => String::new(),
+        };
+        let (setpoint, readback, nominal) = (shown(row.setpoint), shown(row.readback), shown(row.nominal));
+        table.row([row.rail.as_str(), row.controller.as_str(), &setpoint, &readback, &nominal, &says]);
+    }
+    or_none(&table, rows.is_empty(), "no rail has a controller here")
 }
 
 /// Themes.

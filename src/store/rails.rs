@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use super::atomic;
-use super::journal;
+use super::journal::JournalTail;
 use super::layout::RunDir;
 use crate::domain::event::{RailLevel, RunEvent};
 use crate::domain::name::Name;
@@ -66,26 +66,41 @@ impl KeptRails {
     }
 }
 
-/// The sub-run in which a run moved rails last, and the rails that its journal does not say to be home again.
-/// A journal that cannot be read to its end is read as far as it goes.
-pub fn away(dir: &RunDir) -> Result<Option<(String, Vec<Name>)>, StoreError> {
+/// What the journals of a run say of its rails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Away {
+    /// The sub-run that began last.
+    pub sub_run: String,
+    /// The rails that were told to move and are not said to be home again, with where they were told to be.
+    pub rails: BTreeMap<Name, RailLevel>,
+}
+
+/// Which rails a run left away; nothing when no sub-run of it ever began. A journal that is damaged is read as far as it
+/// goes.
+pub fn away(dir: &RunDir) -> Result<Option<Away>, StoreError> {
     let mut last = None;
-    let mut tail = journal::JournalTail::new(&dir.events());
-    tail.poll(&mut |recorded| {
+    lenient(JournalTail::new(&dir.events()).poll(&mut |recorded| {
         if let RunEvent::SubrunStarted(event) = recorded.event {
             last = Some(event.id);
         }
-    })?;
-    let Some(id) = last else { return Ok(None) };
-    let mut away: Vec<Name> = vec![];
-    let mut tail = journal::JournalTail::new(&dir.subrun(&id)?.steps());
-    let read = tail.poll(&mut |recorded| match recorded.event {
-        RunEvent::RailMoving(event) if !away.contains(&event.rail) => away.push(event.rail),
-        RunEvent::RailRestored(event) => away.retain(|rail| *rail != event.rail),
+    }))?;
+    let Some(sub_run) = last else { return Ok(None) };
+    let mut rails = BTreeMap::new();
+    lenient(JournalTail::new(&dir.subrun(&sub_run)?.steps()).poll(&mut |recorded| match recorded.event {
+        RunEvent::RailMoving(event) => {
+            rails.insert(event.rail, event.to);
+        }
+        RunEvent::RailRestored(event) => {
+            rails.remove(&event.rail);
+        }
         _ => {}
-    });
+    }))?;
+    Ok(Some(Away { sub_run, rails }))
+}
+
+fn lenient(read: Result<(), StoreError>) -> Result<(), StoreError> {
     match read {
-        Ok(()) | Err(StoreError::Line { .. }) => Ok(Some((id, away))),
-        Err(error) => Err(error),
+        Err(StoreError::Line { .. }) => Ok(()),
+        read => read,
     }
 }

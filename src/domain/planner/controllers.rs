@@ -20,18 +20,7 @@ pub(super) fn planned(experiment: &Experiment, ingredients: &Ingredients<'_>) ->
     let mut controllers = Controllers::new();
     for (name, controller) in ingredients.controllers.iter().filter(|(name, _)| experiment.bounds.arms(name)) {
         let Some(executable) = ingredients.executables.get(&controller.path.value) else { continue };
-        let mut planned = PlannedController {
-            executable: executable.clone(),
-            rails: vec![],
-            apply: controller.apply.clone(),
-            read: controller.read.clone(),
-            restore: controller.restore.clone(),
-            voltage_tolerance_uv: controller.voltage_tolerance.unwrap_or(0),
-            frequency_tolerance_khz: controller.frequency_tolerance.unwrap_or(0),
-            max_step_uv: controller.max_step,
-            settle_ms: controller.settle,
-            timeout_ms: controller.timeout,
-        };
+        let mut planned = PlannedController::of(controller, executable.clone());
         let drives = |rail: &Name| fields.iter().any(|(name, field)| *name == rail && planned.drives(*field));
         let rails: BTreeSet<Name> =
             controller.rails.iter().map(|rail| rail.value.clone()).filter(|rail| drives(rail)).collect();
