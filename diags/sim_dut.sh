@@ -10,19 +10,25 @@
 #   Salami et al., MICRO 2018, doi 10.1109/MICRO.2018.00064, at each 10 mV (between two the lower one's). Where the
 #   board crashed, this process aborts: the crash of the simulated device, not of the host.
 #
+# With --source sim_rail the generic device has no rail of its own: it hangs on rail `sim` of the simulated regulator
+# (diags/sim_rail.sh) and gets what is really there, whatever was commanded.
+#
 # No fork on any path and whole numbers below 2^31 only: a run takes a millisecond or two in any shell.
-set -u
+set -uf
 ulimit -c 0 2>/dev/null
 
 usage() {
     cat <<'TEXT'
-usage: sim_dut.sh [--model generic|vc707|kc705b] [--vdut-mv N] [--fdut-mhz N] [--vbram-mv N] [--seed N]
+usage: sim_dut.sh [--model generic|vc707|kc705b] [--source own|sim_rail] [--vdut-mv N] [--fdut-mhz N]
+                  [--vbram-mv N] [--seed N]
   --model NAME   the device (default generic)
+  --source NAME  generic: own, as the next two say (default), or sim_rail: what the simulated regulator's rail sim has
   --vdut-mv N    generic: voltage of rail dut in mV (default, nominal: 1000)
   --fdut-mhz N   generic: its frequency in MHz (default, nominal: 3000)
   --vbram-mv N   vc707, kc705b: voltage of rail bram in mV (default, nominal: 1000)
   --seed N       the noise of this run (default 1); the FPGA models have none
-exit: 0 all words right, 1 wrong words, 64 bad usage; by signal or never where the simulated device crashes or hangs
+exit: 0 all words right, 1 wrong words, 2 no regulator to hang on, 64 bad usage; by signal or never where the
+      simulated device crashes or hangs
 TEXT
 }
 
@@ -38,6 +44,48 @@ number() {
         '' | *[!0-9]* | 0?* | ???????????*) bad_usage "$1 needs a whole number, not '$2'" ;;
     esac
     [ "$2" -ge "$3" ] && [ "$2" -le "$4" ] || bad_usage "$1 must be $3 to $4, not $2"
+}
+
+# What rail sim of the simulated regulator has now, into $uv and $khz; sim_rail.sh says what its file holds.
+# A device without power does not run: no file is the rig's error, never nominal.
+from_regulator() {
+    # By its name, so that a linked diags/ shares no state.
+    case $0 in
+        /*/*) rail=${0%/*/*}/.sim_rail/sim ;;
+        */*) rail=${0%/*}/../.sim_rail/sim ;;
+        *) rail=../.sim_rail/sim ;;
+    esac
+    [ -e "$rail" ] || rig_error "the regulator was never set: there is no $rail"
+    line='' broken=''
+    read -r line <"$rail" || broken=yes
+    set -- $line
+    [ $# = 7 ] || broken=yes
+    for key in set_uv set_khz from_uv to_uv since_cs slew khz; do
+        case ${1-} in
+            "$key="*[!0-9]* | "$key=" | "$key="???????????* | "$key="0?*) broken=yes ;;
+            "$key="*) eval "$key=\${1#*=}" ;;
+            *) broken=yes ;;
+        esac
+        [ -z "$broken" ] || rig_error "$rail holds no state of a regulator"
+        shift
+    done
+    uv=$to_uv
+    if [ "$slew" -gt 0 ] && [ "$from_uv" != "$to_uv" ]; then
+        read -r now rest </proc/uptime || rig_error 'there is no clock: /proc/uptime cannot be read'
+        rest=${now#*.}
+        passed=$(((${now%.*} * 100 + 1$rest - 100 - since_cs) * 10))
+        way=$((to_uv > from_uv ? to_uv - from_uv : from_uv - to_uv))
+        # A clock that went back is one of another boot.
+        if [ "$passed" -ge 0 ] && [ "$passed" -le $((way / slew)) ]; then
+            uv=$((to_uv > from_uv ? from_uv + passed * slew : from_uv - passed * slew))
+        fi
+    fi
+    [ "$khz" -gt 0 ] && [ "$khz" -le 10000000 ] || rig_error "$rail has $khz kHz"
+}
+
+rig_error() {
+    echo "sim_dut: $1" >&2
+    exit 2
 }
 
 # The next number of this run's noise into $noise, 1 to 2^31-2 (16807 modulo 2^31-1, Schrage's way).
@@ -67,13 +115,16 @@ die() {
     exit 70 # not reached unless the signal was lost
 }
 
-model=generic vdut='' fdut='' vbram='' seed=1
+model=generic source=own vdut='' fdut='' vbram='' seed=1
 while [ $# -gt 0 ]; do
     case $1 in
-        --model | --vdut-mv | --fdut-mhz | --vbram-mv | --seed) [ $# -ge 2 ] || bad_usage "$1 needs a value" ;;
+        --model | --source | --vdut-mv | --fdut-mhz | --vbram-mv | --seed)
+            [ $# -ge 2 ] || bad_usage "$1 needs a value"
+            ;;
     esac
     case $1 in
         --model) model=$2; shift ;;
+        --source) source=$2; shift ;;
         --vdut-mv) number "$1" "$2" 0 5000; vdut=$2; shift ;;
         --fdut-mhz) number "$1" "$2" 1 10000; fdut=$2; shift ;;
         --vbram-mv) number "$1" "$2" 0 5000; vbram=$2; shift ;;
@@ -89,6 +140,12 @@ case $model in
     generic) [ -z "$vbram" ] || bad_usage 'model generic has no rail bram' ;;
     vc707 | kc705b) [ -z "$vdut$fdut" ] || bad_usage "model $model has no rail dut" ;;
     *) bad_usage "no model '$model'" ;;
+esac
+case $model/$source in
+    */own) ;;
+    generic/sim_rail) [ -z "$vdut$fdut" ] || bad_usage 'with --source sim_rail there is no rail dut' ;;
+    */sim_rail) bad_usage "model $model has a rail of its own" ;;
+    *) bad_usage "no source '$source'" ;;
 esac
 
 if [ "$model" != generic ]; then
@@ -116,14 +173,24 @@ if [ "$model" != generic ]; then
     answer "$faults" 0
 fi
 
-WORDS=4096 mv=${vdut:-1000} mhz=${fdut:-3000}
-echo "sim_dut: simulated generic device, dut at $mv mV, $mhz MHz, seed $seed"
+WORDS=4096
+if [ "$source" = own ]; then
+    mv=${vdut:-1000} mhz=${fdut:-3000}
+    uv=$((mv * 1000))
+    echo "sim_dut: simulated generic device, dut at $mv mV, $mhz MHz, seed $seed"
+else
+    from_regulator
+    mv=$((uv / 1000)) mhz=$((khz / 1000))
+    echo "sim_dut: simulated generic device on the simulated regulator, seed $seed"
+    echo "rail_uv=$uv"
+    echo "rail_khz=$khz"
+fi
 noise=$(((seed % 65536 * 31 + seed / 65536 + mv * 7919 + mhz * 104729) % 2147483646 + 1))
 draw; draw; draw
 
 # Microvolts above (or below) what this run needs.
 n=$((mhz / 10))
-margin=$((mv * 1000 - 735000 - n * n * 37 / 20 + noise % 18001 - 9000))
+margin=$((uv - 735000 - n * n * 37 / 20 + noise % 18001 - 9000))
 draw
 
 if [ "$margin" -ge 0 ]; then
