@@ -160,6 +160,7 @@ restore() {
         return
     fi
     wrong='' whole=''
+    { : >"$record.setpoint"; } 2>/dev/null || wrong="$record.setpoint cannot be emptied"
     while read -r name min max governor boost; do
         if [ "$name" = host ]; then
             whole=yes
@@ -180,7 +181,6 @@ restore() {
     done <"$record"
     [ -n "$whole" ] || fail "$record is damaged: its end is missing"
     [ -z "$wrong" ] || fail "not home: $wrong"
-    { : >"$record.setpoint"; } 2>/dev/null || fail "$state cannot be written"
 }
 
 sysfs=/sys

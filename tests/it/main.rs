@@ -9,6 +9,8 @@ mod browser;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod controllers;
+#[cfg(test)]
 mod detached;
 #[cfg(test)]
 mod documents;
