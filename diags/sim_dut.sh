@@ -55,7 +55,7 @@ from_regulator() {
         */*) rail=${0%/*}/../.sim_rail/sim ;;
         *) rail=../.sim_rail/sim ;;
     esac
-    [ -e "$rail" ] || rig_error "the regulator was never set: there is no $rail"
+    [ -e "$rail" ] || rig_error "there is no regulator: $rail is not there"
     line='' broken=''
     read -r line <"$rail" || broken=yes
     set -- $line

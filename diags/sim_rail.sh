@@ -2,14 +2,14 @@
 # A simulated regulator: voltage and frequency of a rail that exists only as a file, .sim_rail/RAIL in the workspace.
 # It holds no real hardware and moves none. diags/sim_dut.sh --source sim_rail reads from it what it really gets.
 #
-# The file is one line, replaced as a whole; without one the rail is at nominal:
+# The file is one line, replaced as a whole; the first command makes it, at nominal:
 #   set_uv, set_khz     what was commanded last
 #   from_uv, to_uv      where the voltage came from and where it ends
 #   since_cs, slew      when it left, in hundredths of a second of uptime, and its pace in uV a millisecond (0: at once)
 #   khz                 the frequency that is really there
 # The options make it as bad as real ones are. They come before the command, so a manifest of your own can hold them.
 #
-# One fork where it writes (mv), none where it reads; whole numbers below 2^31 only.
+# One fork where it writes (mv), none where it reads what is there; whole numbers below 2^31 only.
 set -uf
 
 usage() {
@@ -162,8 +162,18 @@ if [ -e "$file" ]; then
         fi
     fi
 else
-    set_uv=$nominal_uv set_khz=$nominal_khz real_uv=$nominal_uv to_uv=$nominal_uv khz=$nominal_khz
+    set_uv=$nominal_uv set_khz=$nominal_khz real_uv=$nominal_uv from_uv=$nominal_uv to_uv=$nominal_uv since_cs=0
+    khz=$nominal_khz
 fi
+
+# Replaces the file.
+keep() {
+    umask 077
+    [ -d "$folder" ] || mkdir "$folder" 2>/dev/null || [ -d "$folder" ] || fail "$folder cannot be made"
+    state="set_uv=$set_uv set_khz=$set_khz from_uv=$from_uv to_uv=$to_uv since_cs=$since_cs slew=$slew khz=$khz"
+    { echo "$state" >"$folder/.$rail.$$"; } 2>/dev/null || fail "$folder cannot be written"
+    mv -f "$folder/.$rail.$$" "$file" || fail "$file was not replaced"
+}
 
 case $verb in
     get)
@@ -172,6 +182,8 @@ case $verb in
         else
             echo "voltage_uv=$real_uv frequency_khz=$khz"
         fi
+        # A device that hangs on it has to find it also where nothing was ever set.
+        [ -e "$file" ] || { slew=0; keep; }
         exit 0
         ;;
     set) set_uv=${want_uv:-$set_uv} set_khz=${want_khz:-$set_khz} ;;
@@ -192,9 +204,4 @@ if [ "$slew" -gt 0 ]; then
     clock
     since_cs=$now
 fi
-
-umask 077
-[ -d "$folder" ] || mkdir "$folder" 2>/dev/null || [ -d "$folder" ] || fail "$folder cannot be made"
-state="set_uv=$set_uv set_khz=$set_khz from_uv=$from_uv to_uv=$to_uv since_cs=$since_cs slew=$slew khz=$khz"
-{ echo "$state" >"$folder/.$rail.$$"; } 2>/dev/null || fail "$folder cannot be written"
-mv -f "$folder/.$rail.$$" "$file" || fail "$file was not replaced"
+keep
