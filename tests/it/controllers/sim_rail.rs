@@ -15,7 +15,8 @@ fn it_holds_what_it_was_set_to_and_goes_home() {
         SCRIPT,
         &[
             ("get sim", NOMINAL),
-            ("--nominal-uv 900000 --nominal-khz 2000000 get sim", "voltage_uv=900000 frequency_khz=2000000"),
+            ("--nominal-uv 900000 --nominal-khz 2000000 get low", "voltage_uv=900000 frequency_khz=2000000"),
+            ("get low", "voltage_uv=900000 frequency_khz=2000000"),
             ("set sim voltage_uv=850000 frequency_khz=3200000", ""),
             ("get sim", "voltage_uv=850000 frequency_khz=3200000"),
             // What is not given stays.
