@@ -25,7 +25,7 @@ fn the_picture_of_the_screen_shows_this_application() {
         fs::write(&path, picture()).unwrap();
     }
     let found = fs::read_to_string(&path).unwrap();
-    for wanted in ["1 Flows", "2 Margins", "3 Runs", "4 Shmoo", "5 Steps", "6 Log", "edge", "RUN", "dut.voltage"] {
+    for wanted in ["1 Flows", "2 Margins", "3 Runs", "4 Shmoo", "5 Steps", "6 Log", "edge", "RUN", "sim.voltage"] {
         assert!(found.contains(wanted), "docs/screen.svg does not show `{wanted}`: .ci/picture makes it anew");
     }
     assert!(found.starts_with("<svg") && found.trim_end().ends_with("</svg>"));

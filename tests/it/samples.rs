@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use road_runner::commands::context::{Context, Given};
 use road_runner::commands::stored;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const WORKSPACE: &str = env!("CARGO_MANIFEST_DIR");
@@ -44,7 +44,18 @@ impl Shipped {
 
     /// Runs the command, and gives the one run that there is then.
     fn run(&self, words: &str) -> (Output, PathBuf) {
-        let output = self.command(Path::new(WORKSPACE), words).output().unwrap();
+        self.run_in(Path::new(WORKSPACE), words)
+    }
+
+    /// A copy of the shipped workspace, for what moves its regulator: other tests would move it as well.
+    fn copy(&self) -> PathBuf {
+        let workspace = self.0.path().join("somewhere");
+        copy(Path::new(WORKSPACE), &workspace);
+        workspace
+    }
+
+    fn run_in(&self, workspace: &Path, words: &str) -> (Output, PathBuf) {
+        let output = self.command(workspace, words).output().unwrap();
         let mut runs: Vec<PathBuf> = fs::read_dir(self.runs()).unwrap().map(|e| e.unwrap().path()).collect();
         assert_eq!(runs.len(), 1, "{}", String::from_utf8_lossy(&output.stderr));
         (output, runs.remove(0))
@@ -121,13 +132,15 @@ fn the_sample_flow_passes_and_leaves_a_complete_record() {
 #[test]
 fn the_demo_has_a_clear_boundary_and_exits_1() {
     let shipped = Shipped::new();
-    let (output, run) = shipped.run("run --yes --flow shmoo_demo --margin shmoo_demo");
+    let workspace = shipped.copy();
+    let (output, run) = shipped.run_in(&workspace, "run --yes --flow shmoo_demo --margin shmoo_demo");
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     let summary = json(&run.join("summary.json"));
     let mut columns: BTreeMap<u64, BTreeMap<u64, String>> = BTreeMap::new();
     for row in summary["subruns"].as_array().unwrap() {
-        let dut = &row["point"]["rails"]["dut"];
-        let at = (dut["frequency_khz"].as_u64().unwrap(), dut["nominal_uv"].as_u64().unwrap());
+        let sim = &row["point"]["rails"]["sim"];
+        let at = (sim["frequency_khz"].as_u64().unwrap(), sim["nominal_uv"].as_u64().unwrap());
+        check_rails(&run.join("subruns").join(row["id"].as_str().unwrap()), at);
         columns.entry(at.0).or_default().insert(at.1, row["verdict"].as_str().unwrap().to_owned());
     }
     assert_eq!((columns.len(), columns.values().map(BTreeMap::len).sum::<usize>()), (12, 108));
@@ -142,6 +155,45 @@ fn the_demo_has_a_clear_boundary_and_exits_1() {
         assert!(summary["counts"][verdict].as_u64().unwrap() > 0, "{verdict} in {}", summary["counts"]);
     }
     shipped.check_rebuilt(&run);
+    let regulator = fs::read_to_string(workspace.join(".sim_rail/sim")).unwrap();
+    assert!(
+        regulator.starts_with("set_uv=1000000 set_khz=3000000 ") && regulator.ends_with(" khz=3000000\n"),
+        "{regulator}"
+    );
+    assert!(regulator.contains(" to_uv=1000000 "), "{regulator}");
+}
+
+/// The rail of a sub-run was moved to its point by the controller, was there before and after the steps, the device got
+/// just that, and it went home.
+fn check_rails(sub_run: &Path, (khz, uv): (u64, u64)) {
+    let journal = fs::read_to_string(sub_run.join("steps.ldjson")).unwrap();
+    let lines: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |event: &str| lines.iter().filter(|line| line["event"] == event).cloned().collect::<Vec<_>>();
+    let here = json!({ "voltage_uv": uv, "frequency_khz": khz });
+    let nominal = json!({ "voltage_uv": 1_000_000, "frequency_khz": 3_000_000 });
+    let moved: Vec<_> = of("rail_moving").into_iter().map(|line| (line["from"].clone(), line["to"].clone())).collect();
+    assert_eq!(moved, [(nominal.clone(), here.clone())]);
+    let held: Vec<_> =
+        of("rail_held").into_iter().map(|line| (line["setpoint"].clone(), line["readback"].clone())).collect();
+    assert_eq!(held, vec![(here.clone(), here); 2]);
+    let started = of("step_started");
+    assert_eq!(started.len(), 3);
+    for step in started {
+        assert_eq!(step["applied"], json!({ "sim.voltage": "controller", "sim.frequency": "controller" }));
+    }
+    for step in of("step_finished") {
+        let metric = |name: &str| step["metrics"][name]["value"].as_f64();
+        if step["verdict"] == "pass" {
+            let exact = |value: u64| Some(f64::from(u32::try_from(value).unwrap()));
+            assert_eq!((metric("rail_uv"), metric("rail_khz")), (exact(uv), exact(khz)));
+        }
+    }
+    let home = of("rail_restored");
+    assert_eq!(home.len(), 1);
+    assert_eq!((&home[0]["by"], &home[0]["readback"]), (&json!("runner"), &nominal));
+    // Home before anything else, and nothing after it but the end.
+    let order: Vec<&str> = lines.iter().rev().take(3).map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(order, ["subrun_closed", "rail_restored", "rail_held"]);
 }
 
 /// Total bit faults by voltage from 0.65 V down, as published (doi 10.1109/MICRO.2018.00064, data set
@@ -185,8 +237,7 @@ fn the_boards_give_the_published_counts() {
 fn the_same_inputs_give_the_same_plan_byte_for_byte() {
     let plan = |prepare: &dyn Fn(&Path), surroundings: &[(&str, &str)], words: &str| {
         let shipped = Shipped::new();
-        let workspace = shipped.0.path().join("somewhere");
-        copy(Path::new(WORKSPACE), &workspace);
+        let workspace = shipped.copy();
         prepare(&workspace);
         let mut command = shipped.command(&workspace, words);
         command.envs(surroundings.iter().copied()).current_dir(shipped.0.path());

@@ -106,7 +106,7 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
     below(model, parts.below, buf);
 }
 
-/// `dut.voltage over dut.frequency  worst`, and `slice mem.voltage 1.2V 1/2`.
+/// `sim.voltage over sim.frequency  worst`, and `slice mem.voltage 1.2V 1/2`.
 fn titles(model: &Model) -> (String, String) {
     let Some(plan) = model.plan() else { return (String::new(), String::new()) };
     let experiment = &plan.experiment;

@@ -74,7 +74,7 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// `s17  dut 3.0GHz 870mV`.
+/// `s17  sim 3.0GHz 870mV`.
 fn about(model: &Model) -> String {
     let (Some(plan), Some(index)) = (model.plan(), model.sub_run()) else { return String::new() };
     let point = plan.experiment.point(index).unwrap_or_default();

@@ -292,7 +292,8 @@ fn a_new_boot_is_a_new_home() {
         host.talk(&[("apply core 2400000", "")]);
         let other = host.0.at("state/cpufreq.0f0e0d0c-0000-4000-8000-000000000000");
         fs::rename(host.record(), &other).unwrap();
-        fs::rename(host.record().with_extension(format!("{}.setpoint", boot())), other.with_extension("setpoint")).unwrap();
+        fs::rename(host.record().with_extension(format!("{}.setpoint", boot())), other.with_extension("setpoint"))
+            .unwrap();
         // The kernel's own limits came back with the boot; these are as good as any.
         let before = host.tree();
         host.talk(&[
@@ -317,9 +318,15 @@ fn processors_that_come_and_go() {
         host.set("cpufreq/policy2/affected_cpus", "2 3");
         host.set("cpufreq/policy2/scaling_max_freq", "3400000");
         host.talk(&[
-            ("apply core 2600000", "1 cpufreq: policy2 came online after the limits were recorded: there is no way back for it"),
+            (
+                "apply core 2600000",
+                "1 cpufreq: policy2 came online after the limits were recorded: there is no way back for it",
+            ),
             ("restore core", ""),
-            ("apply core 2400000", "1 cpufreq: policy2 came online after the limits were recorded: there is no way back for it"),
+            (
+                "apply core 2400000",
+                "1 cpufreq: policy2 came online after the limits were recorded: there is no way back for it",
+            ),
         ]);
         let host = Host::new(shell, ALIKE);
         host.talk(&[("apply core 2400000", "")]);

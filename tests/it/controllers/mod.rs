@@ -57,7 +57,9 @@ impl Bench {
             }
         };
         command
-            .args(words.split_whitespace().map(|word| word.replace("D/", &format!("{}/", self.folder.path().display()))))
+            .args(
+                words.split_whitespace().map(|word| word.replace("D/", &format!("{}/", self.folder.path().display()))),
+            )
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("ROAD_RUNNER_RAIL_STATE", self.at("state"))

@@ -34,7 +34,11 @@ fn it_gets_what_is_there_whatever_was_commanded() {
                 let (alone, own_code) = device(&bench, &own);
                 assert_eq!(code, own_code, "{command}");
                 let rest = |said: &str| {
-                    said.lines().skip(1).filter(|line| !line.starts_with("rail_")).map(str::to_owned).collect::<Vec<_>>()
+                    said.lines()
+                        .skip(1)
+                        .filter(|line| !line.starts_with("rail_"))
+                        .map(str::to_owned)
+                        .collect::<Vec<_>>()
                 };
                 assert_eq!(rest(&said), rest(&alone), "{command}");
             }

@@ -101,7 +101,8 @@ fn voltage(said: &str) -> u64 {
 fn a_slew_takes_its_time_and_shows_where_it_is() {
     for shell in shells() {
         let bench = Bench::new(shell, SCRIPT);
-        for (command, from, to) in [("set sim voltage_uv=950000", 1_000_000, 950_000), ("nominal sim", 950_000, 1_000_000)]
+        for (command, from, to) in
+            [("set sim voltage_uv=950000", 1_000_000, 950_000), ("nominal sim", 950_000, 1_000_000)]
         {
             let begin = Instant::now();
             assert_eq!(bench.call(&format!("--slew-uv-per-ms 200 {command}")), "");
@@ -279,5 +280,8 @@ fn its_files_are_its_own() {
     assert_eq!(names, ["sim"]);
     fs::rename(bench.at(".sim_rail"), bench.at("elsewhere")).unwrap();
     symlink("elsewhere", bench.at(".sim_rail")).unwrap();
-    bench.talk(&[("set sim 1 1", "1 sim_rail: D/.sim_rail is a link"), ("get sim", "1 sim_rail: D/.sim_rail is a link")]);
+    bench.talk(&[
+        ("set sim 1 1", "1 sim_rail: D/.sim_rail is a link"),
+        ("get sim", "1 sim_rail: D/.sim_rail is a link"),
+    ]);
 }
