@@ -21,6 +21,8 @@ mod maintain;
 #[cfg(test)]
 mod picture;
 #[cfg(test)]
+mod rails;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod schemas;
