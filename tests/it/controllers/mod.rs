@@ -7,7 +7,7 @@ mod sim_dut;
 mod sim_rail;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -20,7 +20,7 @@ fn shells() -> Vec<&'static [&'static str]> {
     known.into_iter().filter(|shell| shell.first().is_none_or(|name| is_here(name))).collect()
 }
 
-/// A folder with copies of the shipped scripts in `diags/`, and a state folder as the engine would make it.
+/// A folder with links to the shipped scripts in `diags/`, and a state folder as the engine would make it.
 struct Bench {
     folder: TempDir,
     shell: &'static [&'static str],
@@ -34,9 +34,8 @@ impl Bench {
             fs::create_dir(folder.path().join(part)).unwrap();
         }
         for name in ["sim_rail.sh", "sim_dut.sh", "cpufreq.sh"] {
-            let at = folder.path().join("diags").join(name);
-            fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("diags").join(name), &at).unwrap();
-            fs::set_permissions(&at, fs::Permissions::from_mode(0o755)).unwrap();
+            let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("diags").join(name);
+            symlink(shipped, folder.path().join("diags").join(name)).unwrap();
         }
         Self { folder, shell, script }
     }

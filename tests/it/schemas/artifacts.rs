@@ -91,7 +91,16 @@ fn what_runs_leave_fits() {
     }
     note(schemas.check(&workspace.interrupted(|run| drop(schemas.check(run)))));
     let events = ["cancelling", "run_finished", "run_started", "subrun_finished", "subrun_started"];
-    let steps = ["step_finished", "step_spawned", "step_started", "subrun_closed", "subrun_opened"];
+    let steps = [
+        "rail_held",
+        "rail_moving",
+        "rail_restored",
+        "step_finished",
+        "step_spawned",
+        "step_started",
+        "subrun_closed",
+        "subrun_opened",
+    ];
     let mut expected: BTreeSet<String> = NAMES.iter().map(|name| (*name).to_owned()).collect();
     expected.retain(|name| name != "events" && name != "steps");
     expected.extend(events.iter().map(|event| format!("events {event}")));
