@@ -37,11 +37,7 @@ fn bench(options: &str, more: &str) -> Bench {
     bench.program("diags/probe.sh", PROBE);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/diags/sim_rail.sh");
     bench.program("diags/sim_rail.sh", &fs::read_to_string(script).unwrap());
-    let quoted = |mut list: String, word: &str| {
-        list += &format!("\"{word}\", ");
-        list
-    };
-    let options = options.split_whitespace().fold(String::new(), quoted);
+    let options = options.split_whitespace().map(|word| format!("\"{word}\", ")).collect::<Vec<_>>().concat();
     let log = bench.path("writes").display().to_string();
     let manifest = format!(
         "name: sim_rail\nkind: controller\npath: diags/sim_rail.sh\nrails: [sim]\n\
