@@ -6,6 +6,7 @@ pub mod bounds;
 pub mod chord;
 pub mod colour;
 pub mod event;
+pub mod evidence;
 pub mod flow;
 pub mod gist;
 pub mod headroom;

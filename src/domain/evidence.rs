@@ -1,0 +1,202 @@
+//! What the hardware said while a step ran: sources, what each of them was seen to do, and whether it could be looked at at
+//! all. Plain values; a source that is not there is "not checked", never zero.
+
+pub mod rules;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! sources {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
+        /// Where evidence comes from, in the order of names.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        #[serde(rename_all = "snake_case")]
+        pub enum SourceId {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl SourceId {
+            /// Every source.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// As written in records, columns and policies.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+sources! {
+    /// Corrected PCIe errors, counted.
+    AerCorrected = "aer_corrected",
+    /// Uncorrected PCIe errors, fatal or not, counted.
+    AerUncorrected = "aer_uncorrected",
+    /// Corrected memory errors as EDAC counts them.
+    EdacCe = "edac_ce",
+    /// Uncorrected memory errors as EDAC counts them.
+    EdacUe = "edac_ue",
+    /// What the packages used, in microjoules (RAPL).
+    Energy = "energy",
+    /// The clocks as they ran, in kilohertz.
+    Frequency = "frequency",
+    /// Lines of the kernel log that tell of hardware.
+    KernelLog = "kernel_log",
+    /// The load average of the last minute, in hundredths.
+    Load = "load",
+    /// How long some task waited for memory, in hundredths of a percent of the last ten seconds.
+    MemoryPressure = "memory_pressure",
+    /// Power as hwmon has it, in microwatts.
+    Power = "power",
+    /// Temperatures as hwmon has them, in thousandths of a degree Celsius.
+    Temperature = "temperature",
+    /// How often a core or a package was throttled for heat.
+    Throttle = "throttle",
+    /// Voltages as hwmon has them, in millivolts.
+    Voltage = "voltage",
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Whether a source can be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is read.
+    Available,
+    /// This host does not have it.
+    Absent,
+    /// It is there, and this user may not read it.
+    Denied,
+    /// It is there, and makes no sense or does not answer.
+    Error,
+}
+
+impl Status {
+    /// As written in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Absent => "absent",
+            Self::Denied => "denied",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What was found where a source would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Found {
+    /// Whether it can be looked at.
+    pub status: Status,
+    /// What was looked for, or what went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What was found of each source.
+pub type Sources = BTreeMap<SourceId, Found>;
+
+/// What one source was seen to do over a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum Observation {
+    /// It was counted.
+    Counted(Counted),
+    /// It was measured, again and again.
+    Measured(Measured),
+    /// It was written to the kernel log.
+    Logged(Logged),
+    /// It was not looked at, or not to the end.
+    NotChecked {
+        /// Why not.
+        not_checked: String,
+    },
+}
+
+/// A counter's difference over a step.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Counted {
+    /// By how much all of them went up.
+    pub delta: u64,
+    /// The devices that went up, by name; the first sixteen.
+    #[serde(rename = "where", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub places: BTreeMap<String, u64>,
+    /// `uJ` for energy; counts have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+}
+
+/// What sensors of one kind said over a step, sampled twice a second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Measured {
+    /// The smallest value of any sensor in any sample.
+    pub min: i64,
+    /// The mean over sensors and samples.
+    pub mean: i64,
+    /// The largest value of any sensor in any sample.
+    pub max: i64,
+    /// How often they were looked at.
+    pub samples: u32,
+    /// `mC`, `mV`, `uW`, `kHz`; hundredths have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// Which sensor had the largest value: `k10temp Tctl`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+}
+
+/// Lines of the kernel log that tell of hardware, by what they tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Logged {
+    /// Of corrected errors.
+    pub corrected: u64,
+    /// Of uncorrected errors.
+    pub uncorrected: u64,
+    /// Of throttling.
+    pub throttle: u64,
+    /// Of anything else that is worth knowing.
+    pub note: u64,
+    /// The first eight of them, without what a terminal would obey.
+    pub lines: Vec<String>,
+}
+
+/// What every source that was looked at was seen to do.
+pub type Observed = BTreeMap<SourceId, Observation>;
+
+impl Observation {
+    /// In a cell of a table: a difference, a largest value, lines; `not checked`.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Counted(counted) => counted.delta.to_string(),
+            Self::Measured(measured) => measured.max.to_string(),
+            Self::Logged(logged) => (logged.corrected + logged.uncorrected + logged.throttle + logged.note).to_string(),
+            Self::NotChecked { .. } => NOT_CHECKED.to_owned(),
+        }
+    }
+
+    /// Whether it is worth telling when it comes late: something went up, or was written.
+    pub fn is_news(&self) -> bool {
+        match self {
+            Self::Counted(counted) => counted.delta > 0 && counted.unit.is_none(),
+            Self::Logged(logged) => !logged.lines.is_empty(),
+            Self::Measured(_) | Self::NotChecked { .. } => false,
+        }
+    }
+}
+
+/// What stands where nothing could be looked at.
+pub const NOT_CHECKED: &str = "not checked";
