@@ -176,6 +176,7 @@ impl Runner<'_> {
                 evidence("expect 2: stdout does not match", true, "no line"),
                 evidence("expect 3: verified_mib is at least 16", !fails, "16"),
             ],
+            observed: BTreeMap::new(),
             artifacts: vec!["pattern.bin".to_owned()],
             error: None,
         }

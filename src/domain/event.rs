@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::evidence::{Observed, Sources};
 use crate::domain::margin::RailField;
 use crate::domain::name::Name;
 use crate::domain::point::{MarginPoint, Rails};
@@ -92,6 +93,8 @@ macro_rules! events {
 events! {
     /// The runner has begun.
     RunStarted(RunStarted) = "run_started" in Run,
+    /// Which evidence of the hardware can be had on this host.
+    EvidenceSources(EvidenceSources) = "evidence_sources" in Run,
     /// A runner goes on with an interrupted run.
     RunResumed(RunResumed) = "run_resumed" in Run,
     /// The run is being ended before its plan is done.
@@ -120,6 +123,8 @@ events! {
     SubrunClosed(SubrunClosed) = "subrun_closed" in SubRun,
     /// A sub-run has ended.
     SubrunFinished(SubrunFinished) = "subrun_finished" in Run,
+    /// Evidence that came after the step that it belongs to.
+    EvidenceLate(EvidenceLate) = "evidence_late" in Run,
     /// The run has ended.
     RunFinished(RunFinished) = "run_finished" in Run,
 }
@@ -133,6 +138,24 @@ pub struct RunStarted {
     pub boot_id: Option<String>,
     /// The runner's process.
     pub pid: u32,
+}
+
+/// Which evidence of the hardware can be had on this host. What is not available was not checked in any step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct EvidenceSources {
+    /// What was found of each source.
+    pub sources: Sources,
+}
+
+/// Evidence that came after the step that it belongs to, and its lag: corrected errors are counted and told of late.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct EvidenceLate {
+    /// The sub-run in which it was seen last that nothing had come.
+    pub index: u32,
+    /// What has come since.
+    pub observed: Observed,
 }
 
 /// A runner goes on with an interrupted run.
@@ -414,6 +437,9 @@ pub struct StepFinished {
     pub metrics: BTreeMap<Name, Metric>,
     /// What was checked.
     pub evidence: Vec<Evidence>,
+    /// What the hardware said meanwhile, by source; what is not here was not checked, as the run's `evidence_sources` say.
+    #[serde(default, skip_serializing_if = "Observed::is_empty")]
+    pub observed: Observed,
     /// Files that the step left in its artifact folder, relative to it, sorted; at most a thousand are named.
     pub artifacts: Vec<String>,
     /// What went wrong with the rig, where the verdict is `error`.

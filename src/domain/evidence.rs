@@ -31,9 +31,9 @@ macro_rules! sources {
 }
 
 sources! {
-    /// Corrected PCIe errors, counted.
+    /// Corrected PCI Express errors, counted.
     AerCorrected = "aer_corrected",
-    /// Uncorrected PCIe errors, fatal or not, counted.
+    /// Uncorrected PCI Express errors, fatal or not, counted.
     AerUncorrected = "aer_uncorrected",
     /// Corrected memory errors as EDAC counts them.
     EdacCe = "edac_ce",

@@ -429,6 +429,7 @@ pub fn finished(index: u32, verdict: Verdict) -> StepFinished {
         max_rss_kb: None,
         metrics: BTreeMap::new(),
         evidence: vec![],
+        observed: BTreeMap::new(),
         artifacts: vec![],
         error: None,
     }

@@ -382,6 +382,7 @@ impl Dispatcher {
             max_rss_kb: judged.usage.and_then(|usage| usage.max_rss_kb),
             metrics: judged.metrics,
             evidence: judged.evidence,
+            observed: judged.observed,
             artifacts: judged.artifacts,
             error: judged.error,
         };

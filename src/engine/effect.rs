@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::event::{Metric, RailLevel, Recorded};
+use crate::domain::evidence::Observed;
 use crate::domain::name::Name;
 use crate::domain::param::ParamValue;
 use crate::domain::point::Rails;
@@ -202,6 +203,8 @@ pub struct Judged {
     pub metrics: BTreeMap<Name, Metric>,
     /// What was checked.
     pub evidence: Vec<crate::domain::event::Evidence>,
+    /// What the hardware said meanwhile.
+    pub observed: Observed,
     /// Files left in the artifact folder.
     pub artifacts: Vec<String>,
     /// What went wrong with the rig.
@@ -222,6 +225,7 @@ impl Judged {
             usage: None,
             metrics: BTreeMap::new(),
             evidence: vec![],
+            observed: Observed::new(),
             artifacts: vec![],
         }
     }

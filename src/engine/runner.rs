@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::domain::adapter::MetricSource;
 use crate::domain::admission::Admitted;
 use crate::domain::event::Recorded;
+use crate::domain::evidence::Observed;
 use crate::domain::name::Name;
 use crate::domain::plan::Plan;
 use crate::domain::run_state::{RunHeader, RunState};
@@ -520,6 +521,7 @@ impl<'r> Runner<'r> {
             }),
             metrics: outcome.metrics,
             evidence: outcome.evidence,
+            observed: Observed::new(),
             // A folder that cannot be read has nothing to show.
             artifacts: leavings::files(&execution.artifacts).unwrap_or_default(),
             error: outcome.error,

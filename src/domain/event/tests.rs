@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::evidence::{Counted, Found, Logged, Measured, Observation, SourceId, Status};
 use crate::domain::kit::{self, World, moment, name};
 use crate::domain::verdict::Effect;
 
@@ -24,8 +25,22 @@ fn samples() -> Vec<RunEvent> {
     let boot_id = Some("5a1c".to_owned());
     let level = RailLevel { voltage_uv: Some(850_000), frequency_khz: Some(3_200_000) };
     let id = "rr-20250101T010101Z-abc123-s01".to_owned();
+    let found = Found { status: Status::Denied, detail: Some("/sys/x".to_owned()) };
+    let gone = Observation::NotChecked { not_checked: "gone".to_owned() };
+    let counted = Counted { delta: 2, places: [("mc0".to_owned(), 2)].into(), unit: None };
+    let measured =
+        Measured { min: 1, mean: 2, max: 3, samples: 4, unit: Some("mC".to_owned()), of: Some("k10temp".to_owned()) };
+    let logged = Logged { corrected: 1, lines: vec!["mce: [Hardware Error]".to_owned()], ..Logged::default() };
+    let observed: Observed = [
+        (SourceId::EdacCe, Observation::Counted(counted)),
+        (SourceId::KernelLog, Observation::Logged(logged)),
+        (SourceId::Power, gone),
+        (SourceId::Temperature, Observation::Measured(measured)),
+    ]
+    .into();
     let effects = Effects::from([Effect::Sdc, Effect::Ac]);
     let finished = StepFinished {
+        observed: observed.clone(),
         effects: effects.clone(),
         reason: Some("exit code 1".to_owned()),
         exit_code: Some(1),
@@ -58,6 +73,7 @@ fn samples() -> Vec<RunEvent> {
     started.boot_id = boot_id.clone();
     vec![
         RunStarted { boot_id: boot_id.clone(), pid: 42 }.into(),
+        EvidenceSources { sources: [(SourceId::EdacCe, found)].into() }.into(),
         RunResumed { boot_id, pid: 43 }.into(),
         Cancelling { reason: CancelReason::MaxFail, detail: Some("3 of 3".to_owned()) }.into(),
         SubrunStarted { id: id.clone(), index: 1 }.into(),
@@ -78,6 +94,7 @@ fn samples() -> Vec<RunEvent> {
         Box::new(finished).into(),
         SubrunClosed { verdict: Verdict::Fail, reason: Some("stopped".to_owned()) }.into(),
         SubrunFinished { id, index: 1, verdict: Verdict::Fail, effects, reason: Some("stopped".to_owned()) }.into(),
+        EvidenceLate { index: 1, observed }.into(),
         RunFinished { status: RunStatus::Completed, verdict: Verdict::Fail, exit_code: 1 }.into(),
     ]
 }

@@ -14,9 +14,9 @@ use crate::domain::verdict::{Effect, Effects, Verdict};
 pub struct EvidenceRules {
     /// Waited after a step where errors are counted late: EDAC looks at its counters once a second.
     pub lag_ms: Millis,
-    /// Corrected PCIe errors.
+    /// Corrected PCI Express errors.
     pub aer_corrected: CountRule,
-    /// Uncorrected PCIe errors.
+    /// Uncorrected PCI Express errors.
     pub aer_uncorrected: CountRule,
     /// Corrected memory errors, also where only the kernel log tells of them.
     pub edac_ce: CountRule,
