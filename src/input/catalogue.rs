@@ -430,7 +430,10 @@ mod tests {
         let problems = catalogue.all_problems();
         assert!(problems.is_empty(), "{}", render(&problems, &catalogue.sources(), false));
         assert!(catalogue.flows.len() > 3 && catalogue.margins.len() > 3 && catalogue.profiles.len() == 4);
-        assert!(catalogue.policy().is_some() && catalogue.adapters.adapters.len() == catalogue.manifests.len());
+        let (adapters, controllers) = (catalogue.adapters.adapters.len(), catalogue.adapters.controllers.len());
+        assert!(
+            catalogue.policy().is_some() && controllers == 2 && adapters + controllers == catalogue.manifests.len()
+        );
     }
 
     #[test]
