@@ -91,8 +91,14 @@ fn every_event_is_described_with_its_journal_and_fields() {
 #[test]
 fn commands_in_the_pages_are_commands() {
     let mut checked = 0;
-    for name in ["README.md", "docs/quickstart.md", "docs/writing-adapters.md", "docs/exit-codes.md", "docs/reports.md"]
-    {
+    for name in [
+        "README.md",
+        "docs/quickstart.md",
+        "docs/writing-adapters.md",
+        "docs/controllers.md",
+        "docs/exit-codes.md",
+        "docs/reports.md",
+    ] {
         for line in page(name).lines() {
             let Some((_, words)) = line.split_once("road_runner ") else { continue };
             if !line.trim_start().starts_with(['r', 'P', '$']) || line.starts_with("runs/") {
