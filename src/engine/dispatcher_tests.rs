@@ -9,6 +9,7 @@ use crate::engine::in_flight::UNKILLABLE_AFTER;
 use crate::engine::test_support::{adapter, admitted, experiment, name, step};
 use crate::store::journal;
 
+#[cfg(test)]
 #[path = "dispatcher_rail_tests.rs"]
 mod rails;
 

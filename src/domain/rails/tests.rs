@@ -1,3 +1,5 @@
+//! Arguments, readbacks, tolerances, and the order of writes for every pair of levels.
+
 use super::*;
 use crate::domain::kit::name;
 use proptest::prelude::*;

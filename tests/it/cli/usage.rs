@@ -120,6 +120,7 @@ fn help() {
       margins      Margin profiles
       adapters     Diagnostics and their manifests
       policy       Safety policy and hardware profiles
+      rails        Rails that have a controller: where they are, and the way home
       themes       Themes of the full-screen application
       clean        Delete runs of the past, by age
       init         Write the sample workspace into a new or empty folder
