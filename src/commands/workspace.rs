@@ -288,7 +288,7 @@ mod tests {
             line 3:20 `core.voltage` takes a map of `min`, `max`
         policy/profiles/p.yaml
             line 1:1 the profile has no `match` (`match` takes a map of `cpu_vendor`, `cpu_model_contains`, `arch`, `min_cores`, `max_cores`, `min_memory`, `kernel_min`, `kernel_max`, `hypervisor`)
-            line 1:1 the profile has no `policy` (`policy` takes a map of `limits`, `params`, `max_subruns`, `max_step_timeout`, `max_log`, `severity`, `controllers`)
+            line 1:1 the profile has no `policy` (`policy` takes a map of `limits`, `params`, `max_subruns`, `max_step_timeout`, `max_log`, `severity`, `controllers`, `evidence`)
             line 1:7 the name `q` is unlike its file's (rename one of them: the file's is `p`)
         ");
         std::fs::remove_dir_all(bench.context.workspace.join("policy")).unwrap();

@@ -5,6 +5,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::evidence::rules::EvidenceRules;
 use crate::domain::host::{HostFacts, RuleOutcome};
 use crate::domain::margin::RailField;
 use crate::domain::name::Name;
@@ -142,6 +143,14 @@ impl<'b> Sum<'b> {
         }
     }
 
+    /// The base's rules over those of a policy that says nothing, tightened by what each profile names.
+    fn evidence(&self, profiles: &[&Profile]) -> EvidenceRules {
+        let standard = EvidenceRules::default();
+        let base = self.base.limits.evidence.as_ref().map_or_else(|| standard.clone(), |p| p.value.over(&standard));
+        let parts = profiles.iter().filter_map(|profile| profile.limits.evidence.as_ref());
+        parts.fold(base, |rules, parts| parts.value.tighten(&rules))
+    }
+
     fn bounds(&self, profiles: &[&Profile]) -> Bounds {
         let documents = || std::iter::once(&self.base.limits).chain(profiles.iter().map(|p| &p.limits));
         let mut rails: BTreeMap<Name, BTreeMap<RailField, Bound<Interval<u64>>>> = BTreeMap::new();
@@ -169,6 +178,7 @@ impl<'b> Sum<'b> {
         let max_step_timeout = smallest(timeout.iter().collect(), defaults::MAX_STEP_TIMEOUT.0);
         Bounds {
             controllers: armed(documents().filter_map(|l| l.controllers.as_ref())),
+            evidence: self.evidence(profiles),
             max_log: Bound { from: max_log.from, is: crate::domain::units::Bytes(max_log.is) },
             max_step_timeout: Bound {
                 from: max_step_timeout.from,
@@ -253,6 +263,7 @@ impl Bounds {
         }
         Some(Self {
             controllers: both_arm(self.controllers.as_ref(), today.controllers.as_ref()),
+            evidence: self.evidence.tightened(&today.evidence),
             max_log: tighter(&self.max_log, &today.max_log),
             max_step_timeout: tighter(&self.max_step_timeout, &today.max_step_timeout),
             max_subruns: tighter(&self.max_subruns, &today.max_subruns),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::evidence::rules::{EvidenceRules, RuleParts};
 use crate::domain::host::MatchRules;
 use crate::domain::margin::RailField;
 use crate::domain::name::Name;
@@ -57,6 +58,8 @@ pub struct Limits {
     pub severity: Option<Severities>,
     /// The controllers that may move rails.
     pub controllers: Option<Placed<BTreeSet<Name>>>,
+    /// What follows from what the hardware says.
+    pub evidence: Option<Placed<RuleParts>>,
 }
 
 /// Weights by which effects are compared. The defaults are those usually quoted from X-Gene undervolting studies; their
@@ -176,6 +179,9 @@ pub struct Bounds {
     /// The controllers that may move rails; without it all of the workspace may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controllers: Option<Bound<BTreeSet<Name>>>,
+    /// What follows from what the hardware says.
+    #[serde(default, skip_serializing_if = "EvidenceRules::is_default")]
+    pub evidence: EvidenceRules,
     /// The largest log of one stream.
     pub max_log: Bound<Bytes>,
     /// The longest time limit of a step.

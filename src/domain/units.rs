@@ -211,6 +211,18 @@ quantity!(
      ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000)]
 );
 
+quantity!(
+    /// A temperature above freezing in thousandths of a degree Celsius.
+    Millidegrees, "temperature", "thousandths of a degree", 1_000_000,
+    [("C", 1_000)]
+);
+
+impl fmt::Display for Millidegrees {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_scaled(f, self.0, 3, "C")
+    }
+}
+
 impl fmt::Display for Microvolts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_scaled(f, self.0, 3, "mV")

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::domain::adapter::Judgement;
 use crate::domain::admission::{Admitted, admit};
+use crate::domain::evidence::rules::EvidenceRules;
 use crate::domain::flow::{OnFailure, PassRule};
 use crate::domain::host::HostFacts;
 use crate::domain::margin::{FieldKey, Order, RailField, StopAfter};
@@ -119,6 +120,7 @@ pub fn experiment(
             params: BTreeMap::new(),
             rails: BTreeMap::from([(name("core"), rails)]),
             controllers: None,
+            evidence: EvidenceRules::default(),
             severity: Severities::default(),
         },
         inputs: BTreeMap::new(),

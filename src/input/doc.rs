@@ -377,7 +377,8 @@ fn written(text: &str, quoted: bool) -> String {
 
 fn quantity_words<Q: Quantity>() -> String {
     let unit = Q::UNITS.first().map_or("", |unit| unit.0);
-    format!("a {} with its unit, as in `850{unit}`", Q::KIND)
+    let number = if unit == "C" { 95 } else { 850 };
+    format!("a {} with its unit, as in `{number}{unit}`", Q::KIND)
 }
 
 fn truth(text: &str) -> Option<bool> {

@@ -53,6 +53,8 @@ pub enum Shape {
     Duration,
     /// A size with its unit.
     Size,
+    /// A temperature with its unit.
+    Temperature,
     /// A field of a rail, `core.voltage` or `adapter/core.voltage`.
     Field,
     /// A colour of the terminal's, `"#e06c75"`, `"@208"`, `bright-red`, `default`.
@@ -91,6 +93,7 @@ impl Shape {
             Self::Frequency => "a frequency with its unit, as in `3.2GHz`".to_owned(),
             Self::Duration => "a duration with its unit, as in `30s`".to_owned(),
             Self::Size => "a size with its unit, as in `256MiB`".to_owned(),
+            Self::Temperature => "a temperature with its unit, as in `95C`".to_owned(),
             Self::Field => "a rail's field, as in `core.voltage`".to_owned(),
             Self::Colour => "a colour, as in `\"#e06c75\"`, `\"@208\"`, `bright-red` or `default`".to_owned(),
             Self::Keys => "keys, as in `x`, `ctrl-d`, `F5` or `]e`".to_owned(),

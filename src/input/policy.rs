@@ -5,12 +5,15 @@ use super::doc::{Doc, Fields, Item};
 use super::keys::{Key, Shape};
 use super::problem::quote;
 use super::yaml::{Kind, Node};
+use crate::domain::evidence::SourceId;
+use crate::domain::evidence::rules::{CountRule, RuleParts, TemperatureRule};
 use crate::domain::host::{KernelVersion, MatchRules};
 use crate::domain::margin::RailField;
 use crate::domain::param::{Decimal, ParamValue};
 use crate::domain::place::Placed;
 use crate::domain::policy::{Interval, Limits, ParamBound, ParamKey, Profile, SafetyPolicy, Severities};
-use crate::domain::units::{Bytes, Kilohertz, Microvolts, Millis, Quantity};
+use crate::domain::units::{Bytes, Kilohertz, Microvolts, Millidegrees, Millis, Quantity};
+use crate::domain::verdict::Verdict;
 
 const VOLTAGE_BOUNDS: &[Key] = &[
     Key::required("min", Shape::Voltage, "The lowest voltage."),
@@ -47,6 +50,38 @@ const CONTROLLERS: Key = Key::optional(
     "",
     "Controllers that may move rails; without it all of the workspace may.",
 );
+const VERDICTS: Shape = Shape::Choice(&["pass", "inconclusive", "fail"]);
+/// A rule of a counted source, with the verdict that stands where none is written.
+const fn counted(verdict: &'static str) -> [Key; 2] {
+    [
+        Key::optional("above", Shape::Int(0, i64::MAX), "0", "So many in a step are passed over."),
+        Key::optional("verdict", VERDICTS, verdict, "The least grave verdict of a step with more."),
+    ]
+}
+const NOTED: &[Key] = &counted("pass");
+const DOUBTED: &[Key] = &counted("inconclusive");
+const FAILED: &[Key] = &counted("fail");
+const TEMPERATURE: &[Key] = &[
+    Key::required("max", Shape::Temperature, "The hottest sensor may say so much; more ends the step at once."),
+    Key::optional(
+        "cool_to",
+        Shape::Temperature,
+        "",
+        "Nothing goes on before it says at most this; else 10C below `max`.",
+    ),
+    Key::optional("cool_for", Shape::Duration, "5m", "The run ends when that takes longer."),
+];
+const EVIDENCE_RULES: &[Key] = &[
+    Key::optional("lag", Shape::Duration, "1100ms", "Waited after a step where errors are counted late."),
+    Key::optional("edac_ue", Shape::Fields(FAILED), "", "Uncorrected memory errors, effect ue."),
+    Key::optional("edac_ce", Shape::Fields(NOTED), "", "Corrected memory errors, effect ce."),
+    Key::optional("aer_uncorrected", Shape::Fields(FAILED), "", "Uncorrected PCI Express errors, effect ue."),
+    Key::optional("aer_corrected", Shape::Fields(NOTED), "", "Corrected PCI Express errors, effect ce."),
+    Key::optional("throttle", Shape::Fields(DOUBTED), "", "Throttling for heat."),
+    Key::optional("temperature", Shape::Fields(TEMPERATURE), "", "What is too hot."),
+];
+const EVIDENCE: Key =
+    Key::optional("evidence", Shape::Fields(EVIDENCE_RULES), "", "What follows from what the hardware says.");
 const SEVERITIES: Key = Key::optional("severity", Shape::Fields(SEVERITY), "", "Weights of effects.");
 
 /// The keys of a safety policy.
@@ -60,10 +95,11 @@ pub const POLICY: &[Key] = &[
     MAX_LOG,
     SEVERITIES,
     CONTROLLERS,
+    EVIDENCE,
 ];
 
 /// What a profile may tighten.
-const TIGHTENED: &[Key] = &[LIMITS, PARAMS, MAX_SUBRUNS, MAX_STEP_TIMEOUT, MAX_LOG, SEVERITIES, CONTROLLERS];
+const TIGHTENED: &[Key] = &[LIMITS, PARAMS, MAX_SUBRUNS, MAX_STEP_TIMEOUT, MAX_LOG, SEVERITIES, CONTROLLERS, EVIDENCE];
 
 const MATCH: &[Key] = &[
     Key::optional("cpu_vendor", Shape::Text, "", "As lscpu says it."),
@@ -124,6 +160,7 @@ fn limits(doc: &Doc<'_>, fields: &Fields<'_, '_>) -> Limits {
         let names = super::adapter::names(doc, fields, "controllers");
         doc.placed(node.span, names.into_iter().map(|name| name.value).collect())
     });
+    limits.evidence = fields.node("evidence").and_then(|node| evidence(doc, node));
     limits.severity = fields.node("severity").and_then(|node| severity(doc, node));
     limits
 }
@@ -229,6 +266,52 @@ fn any_number(doc: &Doc<'_>, node: &Node<'_>, what: &str) -> Option<Placed<Param
         ),
     );
     None
+}
+
+fn evidence(doc: &Doc<'_>, node: &Node<'_>) -> Option<Placed<RuleParts>> {
+    let fields = doc.fields(node, "`evidence`", EVIDENCE_RULES)?;
+    let mut parts = RuleParts { lag: fields.quantity::<Millis>("lag").map(|lag| lag.value), ..RuleParts::default() };
+    for (source, keys, standard) in [
+        (SourceId::EdacUe, FAILED, Verdict::Fail),
+        (SourceId::EdacCe, NOTED, Verdict::Pass),
+        (SourceId::AerUncorrected, FAILED, Verdict::Fail),
+        (SourceId::AerCorrected, NOTED, Verdict::Pass),
+        (SourceId::Throttle, DOUBTED, Verdict::Inconclusive),
+    ] {
+        let Some(node) = fields.node(source.as_str()) else { continue };
+        let Some(rule) = doc.fields(node, &quote(source.as_str()), keys) else { continue };
+        let above = rule.int("above").map_or(0, |above| u64::try_from(above.value).unwrap_or(0));
+        let verdict = match rule.choice("verdict").map(|verdict| verdict.value) {
+            Some("pass") => Verdict::Pass,
+            Some("inconclusive") => Verdict::Inconclusive,
+            Some("fail") => Verdict::Fail,
+            _ => standard,
+        };
+        parts.counts.insert(source, CountRule { above, verdict });
+    }
+    parts.temperature = fields.node("temperature").and_then(|node| temperature(doc, node));
+    Some(doc.placed(fields.span, parts))
+}
+
+fn temperature(doc: &Doc<'_>, node: &Node<'_>) -> Option<TemperatureRule> {
+    /// Below `max` where the policy does not say how far.
+    const COOLER: u64 = 10_000;
+    let fields = doc.fields(node, "`temperature`", TEMPERATURE)?;
+    let max = fields.quantity::<Millidegrees>("max")?;
+    let cool_to = fields.quantity::<Millidegrees>("cool_to");
+    let cool_for = super::adapter::limit(doc, &fields, "cool_for").map_or(Millis(300_000), |limit| limit.value);
+    if let Some(cool_to) = cool_to.as_ref().filter(|cool_to| cool_to.value >= max.value) {
+        let problem = crate::domain::problem::Problem::error(cool_to.place.clone(), "`cool_to` is not below `max`");
+        doc.push(
+            problem.related(max.place.clone(), "max").help("a step would be started as hot as the last one ended"),
+        );
+    }
+    let base = |degrees: u64| i64::try_from(degrees).unwrap_or(i64::MAX);
+    Some(TemperatureRule {
+        max_mc: base(max.value.0),
+        cool_to_mc: base(cool_to.map_or(max.value.0.saturating_sub(COOLER), |cool_to| cool_to.value.0)),
+        cool_for_ms: cool_for,
+    })
 }
 
 fn severity(doc: &Doc<'_>, node: &Node<'_>) -> Option<Severities> {

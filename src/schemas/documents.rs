@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{editor, patterns, refinements};
 use crate::domain::chord;
 use crate::domain::theme::Colour;
-use crate::domain::units::{Bytes, Kilohertz, Microvolts, Millis};
+use crate::domain::units::{Bytes, Kilohertz, Microvolts, Millidegrees, Millis};
 use crate::input::keys::{Key, Shape};
 use crate::input::{adapter, flow, keymap, margin, policy, theme};
 
@@ -82,6 +82,7 @@ fn shape(shape: Shape, context: Option<Shape>) -> Value {
         Shape::Frequency => defined("frequency"),
         Shape::Duration => defined("duration"),
         Shape::Size => defined("size"),
+        Shape::Temperature => defined("temperature"),
         Shape::Field => defined("axis"),
         Shape::Colour => defined("colour"),
         Shape::Keys => defined("keys"),
@@ -158,6 +159,9 @@ fn definition(name: &str) -> Value {
         }
         "duration" => quantity(patterns::quantity::<Millis>(false), Shape::Duration, ["30s", "500ms", "1h"]),
         "size" => quantity(patterns::quantity::<Bytes>(false), Shape::Size, ["256MiB", "2GiB", "1GB"]),
+        "temperature" => {
+            quantity(patterns::quantity::<Millidegrees>(false), Shape::Temperature, ["95C", "87.5C", "100C"])
+        }
         "voltage_step" => quantity(patterns::quantity::<Microvolts>(true), Shape::Voltage, ["-30mV", "10mV", "-0.01V"]),
         "frequency_step" => {
             quantity(patterns::quantity::<Kilohertz>(true), Shape::Frequency, ["200MHz", "-0.1GHz", "-50MHz"])

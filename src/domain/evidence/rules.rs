@@ -1,6 +1,8 @@
 //! What follows from what the hardware said: a table of thresholds, and the judgement of one step's evidence by it. Pure; a
 //! rule only ever makes a verdict graver, and what was not checked proves nothing either way.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Observation, Observed, SourceId};
@@ -67,6 +69,41 @@ impl Default for EvidenceRules {
     }
 }
 
+/// The rules of one document: what it does not name it says nothing about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RuleParts {
+    /// As in [`EvidenceRules`].
+    pub lag: Option<Millis>,
+    /// Rules of counted sources.
+    pub counts: BTreeMap<SourceId, CountRule>,
+    /// What is too hot.
+    pub temperature: Option<TemperatureRule>,
+}
+
+impl RuleParts {
+    /// The sources that a rule can be written for.
+    pub const COUNTED: [SourceId; 5] =
+        [SourceId::AerCorrected, SourceId::AerUncorrected, SourceId::EdacCe, SourceId::EdacUe, SourceId::Throttle];
+
+    /// These rules, and for what they do not name those of `others`.
+    pub fn over(&self, others: &EvidenceRules) -> EvidenceRules {
+        let mut rules = others.clone();
+        rules.lag_ms = self.lag.unwrap_or(rules.lag_ms);
+        rules.temperature = self.temperature.or(rules.temperature);
+        for (source, rule) in &self.counts {
+            if let Some(slot) = rules.of(*source) {
+                *slot = *rule;
+            }
+        }
+        rules
+    }
+
+    /// `others`, tightened by what these name.
+    pub fn tighten(&self, others: &EvidenceRules) -> EvidenceRules {
+        others.tightened(&self.over(others))
+    }
+}
+
 /// What the evidence of a step makes of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Finding {
@@ -82,6 +119,17 @@ impl EvidenceRules {
     /// Whether these are the rules of a policy that says nothing.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+
+    fn of(&mut self, source: SourceId) -> Option<&mut CountRule> {
+        match source {
+            SourceId::AerCorrected => Some(&mut self.aer_corrected),
+            SourceId::AerUncorrected => Some(&mut self.aer_uncorrected),
+            SourceId::EdacCe => Some(&mut self.edac_ce),
+            SourceId::EdacUe => Some(&mut self.edac_ue),
+            SourceId::Throttle => Some(&mut self.throttle),
+            _ => None,
+        }
     }
 
     /// Judges what was seen over one step.
@@ -180,8 +228,6 @@ impl Finding {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::super::{Counted, Logged, Measured};
     use super::*;
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Axis, Experiment, FORMAT_VERSION, Plan, PlannedStopLine};
+use crate::domain::evidence::rules::EvidenceRules;
 use crate::domain::host::HostFacts;
 use crate::domain::margin::{FieldKey, Order, RailField, StopAfter};
 use crate::domain::name::Name;
@@ -109,6 +110,7 @@ fn no_bounds() -> Bounds {
         params: BTreeMap::new(),
         rails: BTreeMap::new(),
         controllers: None,
+        evidence: EvidenceRules::default(),
         severity: Severities::default(),
     }
 }

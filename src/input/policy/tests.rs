@@ -332,6 +332,6 @@ fn profiles() {
     1 | name: p
       | ^^^^
       |
-      = help: `policy` takes a map of `limits`, `params`, `max_subruns`, `max_step_timeout`, `max_log`, `severity`, `controllers`
+      = help: `policy` takes a map of `limits`, `params`, `max_subruns`, `max_step_timeout`, `max_log`, `severity`, `controllers`, `evidence`
     ");
 }
