@@ -115,13 +115,13 @@ pub enum Observation {
     Counted(Counted),
     /// It was measured, again and again.
     Measured(Measured),
-    /// It was written to the kernel log.
-    Logged(Logged),
     /// It was not looked at, or not to the end.
     NotChecked {
         /// Why not.
         not_checked: String,
     },
+    /// It was written to the kernel log.
+    Logged(Logged),
 }
 
 /// A counter's difference over a step.
@@ -163,15 +163,24 @@ pub struct Measured {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Logged {
     /// Of corrected errors.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub corrected: u64,
     /// Of uncorrected errors.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub uncorrected: u64,
     /// Of throttling.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub throttle: u64,
     /// Of anything else that is worth knowing.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub note: u64,
     /// The first eight of them, without what a terminal would obey.
     pub lines: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What every source that was looked at was seen to do.

@@ -3,6 +3,7 @@
 pub mod collect;
 pub mod command;
 pub mod drift;
+pub mod evidence;
 pub mod facts;
 pub mod process;
 pub mod roots;

@@ -15,18 +15,20 @@ pub struct Roots {
     pub procfs: PathBuf,
     /// In place of `/etc`.
     pub etc: PathBuf,
+    /// In place of `/dev/kmsg`.
+    pub kmsg: PathBuf,
 }
 
 impl Default for Roots {
     fn default() -> Self {
-        Self { sysfs: "/sys".into(), procfs: "/proc".into(), etc: "/etc".into() }
+        Self { sysfs: "/sys".into(), procfs: "/proc".into(), etc: "/etc".into(), kmsg: "/dev/kmsg".into() }
     }
 }
 
 impl Roots {
-    /// A whole machine under one folder: `DIR/sys`, `DIR/proc`, `DIR/etc`.
+    /// A whole machine under one folder: `DIR/sys`, `DIR/proc`, `DIR/etc`, `DIR/dev/kmsg`.
     pub fn under(dir: &Path) -> Self {
-        Self { sysfs: dir.join("sys"), procfs: dir.join("proc"), etc: dir.join("etc") }
+        Self { sysfs: dir.join("sys"), procfs: dir.join("proc"), etc: dir.join("etc"), kmsg: dir.join("dev/kmsg") }
     }
 
     /// Whether `/proc` is the real one. Commands such as `lscpu` always describe the real machine, so they

@@ -32,6 +32,8 @@ pub struct Telemetry {
     pub fans: Source<Vec<Reading>>,
     /// In microwatts.
     pub power: Source<Vec<Reading>>,
+    /// In millivolts.
+    pub voltages: Source<Vec<Reading>>,
 }
 
 /// Memory, in bytes.
@@ -116,6 +118,7 @@ enum Kind {
     Temperature,
     Fan,
     Power,
+    Voltage,
 }
 
 /// `loadavg`, `stat`, `meminfo`, `pressure/memory`.
@@ -155,6 +158,7 @@ impl Sampler {
             temperatures: self.readings(Kind::Temperature, "hwmon, thermal"),
             fans: self.readings(Kind::Fan, "hwmon"),
             power: self.readings(Kind::Power, "hwmon"),
+            voltages: self.readings(Kind::Voltage, "hwmon"),
             busy_permille: self.busy(),
         }
     }
@@ -281,7 +285,7 @@ fn sensors(roots: &Roots) -> Vec<Sensor> {
 fn sensor(chip: &str, hwmon: &Path, file: PathBuf) -> Option<Sensor> {
     let name = file.file_name()?.to_str()?;
     let (channel, what) = name.split_once('_')?;
-    let kinds = [("temp", Kind::Temperature), ("fan", Kind::Fan), ("power", Kind::Power)];
+    let kinds = [("temp", Kind::Temperature), ("fan", Kind::Fan), ("power", Kind::Power), ("in", Kind::Voltage)];
     let (_, kind) = kinds.into_iter().find(|(prefix, _)| {
         let number = channel.strip_prefix(prefix);
         number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
