@@ -44,6 +44,7 @@ pub fn large_run(workspace: &Workspace) -> RunDir {
         pid: 4242,
         programs: BTreeMap::from([(Name::new("mem_pattern").expect("a name"), program)]),
         max_fail: None,
+        sources: BTreeMap::new(),
     };
     let mut runner = Runner {
         dispatcher: Dispatcher::new(&prepared.admitted, header, orders),

@@ -111,6 +111,7 @@ pub fn run(
         workspace: context.workspace.clone(),
         path: context.path.clone(),
         home: context.home.clone(),
+        roots: context.roots.clone(),
         boot_id: roots::boot_id(&context.roots).ok(),
         max_fail: options.max_fail,
         // This very program, also where its file was replaced in the meantime.

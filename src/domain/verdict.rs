@@ -135,6 +135,8 @@ pub enum CancelReason {
     StopRun,
     /// As many sub-runs failed as `--max-fail` allows.
     MaxFail,
+    /// The host was too hot and did not cool down in time.
+    TooHot,
     /// The operator asked to finish the step in flight and stop.
     StopAfterStep,
     /// SIGHUP.
@@ -159,6 +161,7 @@ impl CancelReason {
         match self {
             Self::StopRun => "stop_run",
             Self::MaxFail => "max_fail",
+            Self::TooHot => "too_hot",
             Self::StopAfterStep => "stop_after_step",
             Self::Hangup => "hangup",
             Self::Terminate => "terminate",
@@ -177,7 +180,7 @@ impl CancelReason {
 
     /// Whether the step in flight may run to its end.
     pub const fn lets_step_finish(self) -> bool {
-        matches!(self, Self::StopRun | Self::MaxFail | Self::StopAfterStep)
+        matches!(self, Self::StopRun | Self::MaxFail | Self::TooHot | Self::StopAfterStep)
     }
 
     /// In words, for people.
@@ -185,6 +188,7 @@ impl CancelReason {
         match self {
             Self::StopRun => "a failing step has `on_failure: stop_run`",
             Self::MaxFail => "as many sub-runs failed as --max-fail allows",
+            Self::TooHot => "the host did not cool down",
             Self::StopAfterStep => "the operator asked to stop after the step",
             Self::Hangup => "SIGHUP",
             Self::Terminate => "SIGTERM",
@@ -347,6 +351,7 @@ mod tests {
         let by_gravity = [
             R::StopRun,
             R::MaxFail,
+            R::TooHot,
             R::StopAfterStep,
             R::Hangup,
             R::Terminate,
@@ -362,7 +367,7 @@ mod tests {
             assert!(!reason.words().is_empty());
         }
         let finishing: Vec<R> = by_gravity.into_iter().filter(|r| r.lets_step_finish()).collect();
-        assert_eq!(finishing, [R::StopRun, R::MaxFail, R::StopAfterStep]);
+        assert_eq!(finishing, [R::StopRun, R::MaxFail, R::TooHot, R::StopAfterStep]);
         let asked: Vec<R> = by_gravity.into_iter().filter(|r| r.is_asked()).collect();
         assert_eq!(asked, [R::StopAfterStep, R::Hangup, R::Terminate, R::Interrupt, R::Kill]);
     }

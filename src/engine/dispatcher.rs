@@ -4,6 +4,7 @@
 //! Journal first: a line about something stands before it among the effects, with a sync between where it matters.
 //! One sync covers the end of a step and the beginning of the next.
 
+mod evidence;
 mod rails;
 
 use std::collections::BTreeMap;
@@ -13,9 +14,10 @@ use std::time::Duration;
 
 use crate::domain::admission::{Admitted, admit_step};
 use crate::domain::event::{
-    Cancelling, Recorded, RunEvent, RunFinished, RunStarted, RunStatus, StepFinished, StepSpawned, StepStarted,
-    SubrunClosed, SubrunFinished, SubrunOpened, SubrunStarted,
+    Cancelling, EvidenceSources, Recorded, RunEvent, RunFinished, RunStarted, RunStatus, StepFinished, StepSpawned,
+    StepStarted, SubrunClosed, SubrunFinished, SubrunOpened, SubrunStarted,
 };
+use crate::domain::evidence::Sources;
 use crate::domain::flow::OnFailure;
 use crate::domain::name::Name;
 use crate::domain::param::ParamValue;
@@ -30,6 +32,7 @@ use super::effect::{Effect, EndCause, Ending, Input, Judged, Now, Start};
 use super::in_flight::{InFlight, Limits, Order};
 use super::rail_book::RailBook;
 use super::stop_line::StopLines;
+use evidence::Heat;
 use rails::{Return, Way};
 
 /// What a run is told besides its plan.
@@ -43,6 +46,8 @@ pub struct Orders {
     pub pid: u32,
     /// The absolute path of each adapter's program.
     pub programs: BTreeMap<Name, String>,
+    /// Which evidence can be had on this host.
+    pub sources: Sources,
 }
 
 /// Where the run stands.
@@ -64,6 +69,8 @@ enum Phase {
     Judging(SubRun, Box<Start>, InFlight, Box<Ending>),
     /// The rails are looked at once more, and brought home.
     Returning(SubRun, Option<String>, Return),
+    /// The host is cooling down before the next sub-run.
+    Cooling,
     /// The sub-run has nothing more to do.
     Leaving(SubRun, Option<String>),
     /// The run has ended.
@@ -89,6 +96,7 @@ pub struct Dispatcher {
     interrupts: u32,
     lines: StopLines,
     rails: RailBook,
+    heat: Heat,
     out: Vec<Effect>,
 }
 
@@ -113,6 +121,7 @@ impl Dispatcher {
             interrupts: 0,
             lines: StopLines::default(),
             rails,
+            heat: Heat::default(),
             out: vec![],
         }
     }
@@ -153,6 +162,7 @@ impl Dispatcher {
             Input::Hangup => self.cancel(now, CancelReason::Hangup, None),
             Input::StopAfterStep => self.cancel(now, CancelReason::StopAfterStep, None),
             Input::RecordFailed(detail) => self.record_failed(now, detail),
+            Input::Late(observed) => self.late(now, observed),
             other => self.proceed(now, other),
         }
         mem::take(&mut self.out)
@@ -161,6 +171,7 @@ impl Dispatcher {
     /// Inputs that make sense in one phase only; anywhere else they come too late and change nothing.
     fn proceed(&mut self, now: Now, input: Input) {
         match (mem::replace(&mut self.phase, Phase::Over), input) {
+            (Phase::Cooling, Input::Cooled(cooled)) => self.cooled(now, cooled),
             (Phase::Entering(sub_run), Input::Entered) => self.next_step(now, sub_run),
             (Phase::Moving(sub_run, Way::Reading(wanted)), Input::RailsRead(read)) => {
                 self.rails_read(now, sub_run, wanted, read);
@@ -202,6 +213,9 @@ impl Dispatcher {
             return;
         }
         self.record(now, RunStarted { boot_id: self.orders.boot_id.clone(), pid: self.orders.pid });
+        if !self.orders.sources.is_empty() {
+            self.record(now, EvidenceSources { sources: self.orders.sources.clone() });
+        }
         self.next_sub_run(now);
     }
 
@@ -299,6 +313,10 @@ impl Dispatcher {
                 None
             }
             Input::LogFailed(why) => in_flight.end(now, EndCause::Log(why)),
+            Input::TooHot(why) => {
+                self.heat.reason.get_or_insert_with(|| why.clone());
+                in_flight.end(now, EndCause::TooHot(why))
+            }
             Input::Deadline => in_flight.deadline_reached(now),
             Input::LeaderEnded { left } => in_flight.leader_ended(now, left),
             Input::TreeGone => {
@@ -345,6 +363,11 @@ impl Dispatcher {
 
     fn finish_step(&mut self, now: Now, sub_run: SubRun, start: &Start, in_flight: Option<&InFlight>, judged: Judged) {
         self.record_finish(now, start, in_flight, judged);
+        self.heat.last_watched = Some(sub_run.index);
+        if let Some(reason) = self.heat.reason.clone() {
+            // Rails go home before the host cools down.
+            return self.release(sub_run, Some(reason));
+        }
         let verdict = self.state.combination_verdict(start.index).unwrap_or(Verdict::Skipped);
         if verdict > Verdict::Inconclusive {
             let template = self.plan.experiment.locate(start.index).map(|(template, ..)| template);
@@ -402,6 +425,12 @@ impl Dispatcher {
                 let (verdict, effects) = (Verdict::Skipped, Effects::new());
                 self.record(now, SubrunFinished { id, index, verdict, effects, reason: Some(reason) });
                 continue;
+            }
+            if self.heat.reason.is_some() {
+                self.next_sub_run = index;
+                self.out.push(Effect::CoolDown);
+                self.phase = Phase::Cooling;
+                return;
             }
             self.next_index = 0;
             self.record(now, SubrunStarted { id: id.clone(), index });
@@ -492,7 +521,7 @@ impl Dispatcher {
                 let judged = Judged::never_ran(Verdict::Error, detail);
                 self.finish_step(now, sub_run, &start, None, judged);
             }
-            Phase::New | Phase::Entering(_) => self.finish_run(now),
+            Phase::New | Phase::Cooling | Phase::Entering(_) => self.finish_run(now),
             // Whatever was written to them, they go home.
             Phase::Moving(sub_run, _) => self.go_home(sub_run, Some(detail)),
             Phase::Returning(sub_run, reason, _) => self.go_home(sub_run, reason),

@@ -245,3 +245,57 @@ fn a_record_that_fails_brings_rails_home_from_every_place() {
         assert!(!bench.dispatcher.rails.has_moved(), "{place}");
     }
 }
+
+#[test]
+fn a_host_that_is_too_hot_goes_home_and_cools_down_before_the_next_sub_run() {
+    let mut bench = railed(2);
+    bench.held();
+    assert_eq!(bench.hear(Input::TooHot("k10temp Tctl says 96C".to_owned())), "TERM");
+    assert_eq!(bench.hear(Input::LeaderEnded { left: 0 }), "judge");
+    // The other step of the sub-run is not begun.
+    assert_eq!(bench.judged(Verdict::Inconclusive), "+finished:a:inconclusive read");
+    bench.reads_what_was_told();
+    let home = bench.homes();
+    assert!(home.contains("+closed:inconclusive") && home.ends_with("cool"), "{home}");
+    assert!(bench.hear(Input::Cooled(Ok(()))).ends_with("enter"));
+    let reason = bench.dispatcher.state().sub_runs[0].reason.clone();
+    assert_eq!(reason.as_deref(), Some("k10temp Tctl says 96C"));
+}
+
+#[test]
+fn a_host_that_does_not_cool_down_ends_the_run() {
+    let mut bench = plain(2);
+    bench.running();
+    bench.hear(Input::TooHot("hot".to_owned()));
+    bench.hear(Input::LeaderEnded { left: 0 });
+    assert_eq!(bench.judged(Verdict::Inconclusive), "+finished:a:inconclusive leave");
+    assert!(bench.hear(Input::Left).ends_with("cool"));
+    let end = bench.hear(Input::Cooled(Err("still hot".to_owned())));
+    assert_eq!(end, "+cancelling:too_hot +run_finished:completed:inconclusive sync finish:6");
+    // After the last sub-run nothing has to be waited for.
+    let mut bench = plain(1);
+    bench.running();
+    bench.hear(Input::TooHot("hot".to_owned()));
+    bench.hear(Input::LeaderEnded { left: 0 });
+    bench.judged(Verdict::Inconclusive);
+    assert!(bench.hear(Input::Left).ends_with("finish:6"));
+}
+
+#[test]
+fn late_evidence_belongs_to_the_sub_run_that_was_watched_last() {
+    use crate::domain::evidence::{Counted, Observation, Observed, SourceId};
+    let counted = Counted { delta: 1, ..Counted::default() };
+    let late = || Observed::from([(SourceId::EdacCe, Observation::Counted(counted.clone()))]);
+    let mut bench = plain(2);
+    bench.hear(Input::Begin);
+    // Before the first step there is nothing that it could belong to.
+    assert_eq!(bench.hear(Input::Late(late())), "");
+    bench.hear(Input::Entered);
+    bench.spawned();
+    bench.ends(Verdict::Pass);
+    assert_eq!(bench.hear(Input::Late(late())), "+evidence_late");
+    bench.spawned();
+    let last = bench.ends(Verdict::Pass);
+    assert!(bench.finish_from(last).starts_with("finish:"));
+    assert_eq!(bench.hear(Input::Late(late())), "", "the run is over");
+}

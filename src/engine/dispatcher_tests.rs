@@ -133,6 +133,7 @@ fn short(effect: &Effect) -> String {
         Effect::OpenSubRun(index) => format!("open:{index}"),
         Effect::Enter => "enter".to_owned(),
         Effect::Leave => "leave".to_owned(),
+        Effect::CoolDown => "cool".to_owned(),
         Effect::ReadRails => "read".to_owned(),
         Effect::KeepNominal(levels) => format!("keep:{}", levels.len()),
         Effect::MoveRails(writes) => format!("move:{}", writes.len()),

@@ -67,6 +67,12 @@ pub enum Input {
     Judged(Box<Judged>),
     /// How each rail came home, in their order. Answers [`Effect::HomeRails`].
     RailsHome(Home),
+    /// A sensor says more than the policy allows.
+    TooHot(String),
+    /// The host is cool enough again, or why not. Answers [`Effect::CoolDown`].
+    Cooled(Result<(), String>),
+    /// Evidence that came after the step that it belongs to.
+    Late(Observed),
     /// The sub-run may end. Answers [`Effect::Leave`].
     Left,
     /// SIGINT, or the operator asks to stop now; the second time kills.
@@ -102,6 +108,8 @@ pub enum Effect {
     HomeRails(Levels),
     /// Every rail is home: keep that on disk, and have the guardian know.
     RailsAreHome,
+    /// Wait until the host is as cool as the policy wants it. Answered by [`Input::Cooled`].
+    CoolDown,
     /// The sub-run has nothing to bring home. Answered by [`Input::Left`].
     Leave,
     /// The sub-run's journal is complete: write its summary.
@@ -152,6 +160,8 @@ pub enum EndCause {
     Silence(u64),
     /// A log cannot be kept.
     Log(String),
+    /// It became too hot: the point was not held.
+    TooHot(String),
     /// The run is being ended.
     Cancelled(CancelReason),
 }

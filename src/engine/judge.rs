@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::adapter::{EffectRule, Expectation, Judgement, MetricSource, MetricSpec, Reference};
 use crate::domain::event::{Evidence, Metric};
+use crate::domain::evidence::rules::Finding;
 use crate::domain::name::Name;
 use crate::domain::param::ParamValue;
 use crate::domain::sanitize;
@@ -129,6 +130,20 @@ fn rig_failures(ending: &Ending) -> Vec<String> {
     ending.restore_failed.iter().cloned().chain(unkillable).collect()
 }
 
+impl Outcome {
+    /// Takes in what the hardware said meanwhile: it only ever makes a verdict graver, and a step that did not take place
+    /// stays what it is.
+    pub fn weigh(&mut self, finding: Finding) {
+        self.effects.extend(finding.effects);
+        let graver = finding.verdict.filter(|verdict| *verdict > self.verdict && self.verdict > Verdict::Skipped);
+        self.verdict = graver.unwrap_or(self.verdict);
+        if !finding.reasons.is_empty() {
+            let said = self.reason.take().into_iter().chain(finding.reasons);
+            self.reason = Some(said.collect::<Vec<_>>().join("; "));
+        }
+    }
+}
+
 /// How it ended, before proof is asked for.
 fn end(rules: &Judgement, seen: &Seen) -> (Verdict, Option<String>) {
     let (verdict, reason) = match &seen.ending.cause {
@@ -137,6 +152,7 @@ fn end(rules: &Judgement, seen: &Seen) -> (Verdict, Option<String>) {
         }
         Some(EndCause::Silence(ms)) => (Verdict::Timeout, format!("wrote nothing for {}", Millis(*ms))),
         Some(EndCause::Log(why)) => (Verdict::Error, why.clone()),
+        Some(EndCause::TooHot(why)) => (Verdict::Inconclusive, why.clone()),
         Some(EndCause::Cancelled(reason @ CancelReason::RecordFailed)) => (Verdict::Error, reason.words().to_owned()),
         Some(EndCause::Cancelled(reason)) => (Verdict::Aborted, reason.words().to_owned()),
         None => return end_by_itself(rules, seen),

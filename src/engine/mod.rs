@@ -8,6 +8,7 @@
 //! | moves rails: what is known of them, the calls, who brings them home after a dead runner | [`rail_book`], [`rail_keeper`], [`rails`], [`call`], [`guardian`], [`homecoming`], [`survivors`] |
 //! | mechanics: start, own the tree, keep the logs | [`spawn`], [`environment`], [`process_tree`], [`process_scan`], [`logs`], [`logs_sync`], [`logs_trim`] |
 //! | judges: what was printed, what was left, the verdict | [`scan`], [`leavings`], [`judge`] |
+//! | watches the hardware meanwhile | [`watch`] |
 
 pub mod call;
 pub mod dispatcher;
@@ -35,6 +36,7 @@ pub mod signals;
 pub mod spawn;
 pub mod stop_line;
 pub mod survivors;
+pub mod watch;
 
 #[cfg(test)]
 mod test_support;

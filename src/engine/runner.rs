@@ -1,6 +1,8 @@
 //! The loop that performs what the dispatcher asks for, one execution at a time, in one thread.
 //! Never decides: every judgement about what comes next is the dispatcher's.
 
+mod waiting;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,12 +15,12 @@ use tokio::time::Instant;
 use crate::domain::adapter::MetricSource;
 use crate::domain::admission::Admitted;
 use crate::domain::event::Recorded;
-use crate::domain::evidence::Observed;
 use crate::domain::name::Name;
 use crate::domain::plan::Plan;
 use crate::domain::run_state::{RunHeader, RunState};
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::Verdict;
+use crate::host::roots::Roots;
 use crate::store::layout::{ExecutionName, RunDir, SubRunDir};
 use crate::store::{StoreError, atomic, space};
 
@@ -38,6 +40,7 @@ use super::recorder::Recorder;
 use super::restore;
 use super::scan::{Matches, Patterns, StreamPatterns};
 use super::signals::Signals;
+use super::watch::Watch;
 
 /// The run's summary is written again no sooner than this; with many sub-runs it is long.
 const SUMMARY_EVERY: Duration = Duration::from_secs(2);
@@ -60,6 +63,8 @@ pub struct Job {
     pub path: String,
     /// The diagnostics' `HOME`.
     pub home: String,
+    /// Where sysfs and procfs are.
+    pub roots: Roots,
     /// The boot that we live in, where the kernel says.
     pub boot_id: Option<String>,
     /// End the run once so many sub-runs have failed.
@@ -151,6 +156,9 @@ struct Runner<'r> {
     sub_run: Option<OpenSubRun>,
     execution: Option<Execution<'r>>,
     rails: RailKeeper,
+    watch: Watch,
+    /// What was heard while something else was waited for, oldest first.
+    heard: VecDeque<Input>,
     began: Instant,
     summary_due: Instant,
     /// A line could not be written. From then on what can be recorded is, and what cannot is passed over.
@@ -163,7 +171,8 @@ type Performed = Result<Option<(Input, Now)>, String>;
 
 impl<'r> Runner<'r> {
     fn new(reaper: &'r Reaper, signals: Signals, guardian: Option<Guardian>, job: Job) -> Result<Self, RunError> {
-        let Job { plan, header, dir, workspace, path, home, boot_id, max_fail, events, guardian: _ } = job;
+        let Job { plan, header, dir, workspace, path, home, boot_id, max_fail, events, roots, guardian: _ } = job;
+        let watch = if header.dry_run { Watch::nothing() } else { Watch::start(&roots, &plan.bounds().evidence) };
         let adapters = &plan.value().experiment.adapters;
         let patterns = adapters
             .iter()
@@ -187,7 +196,7 @@ impl<'r> Runner<'r> {
             environment: environment.clone().into_common(),
             state: Some(dir.rails_state()),
         };
-        let orders = Orders { max_fail, boot_id, pid: std::process::id(), programs };
+        let orders = Orders { max_fail, boot_id, pid: std::process::id(), programs, sources: watch.sources() };
         let began = Instant::now();
         Ok(Self {
             reaper,
@@ -203,6 +212,8 @@ impl<'r> Runner<'r> {
             sub_run: None,
             execution: None,
             rails: RailKeeper::new(gear, guardian),
+            watch,
+            heard: VecDeque::new(),
             began,
             summary_due: began,
             record_error: None,
@@ -223,7 +234,10 @@ impl<'r> Runner<'r> {
                     }
                 }
                 let effects = self.dispatcher.handle(now, input);
-                inputs.extend(self.perform_all(effects).await);
+                let answer = self.perform_all(effects).await;
+                // What was heard meanwhile came before the answer.
+                inputs.extend(self.heard.drain(..).map(|input| (input, now)));
+                inputs.extend(answer);
             }
             if let Some(code) = self.code {
                 self.syncer.flush();
@@ -255,6 +269,7 @@ impl<'r> Runner<'r> {
             let saw = tokio::select! {
                 biased;
                 signal = self.signals.next() => Saw::Input(signal, Instant::now()),
+                hot = self.watch.too_hot() => Saw::Input(Input::TooHot(hot), Instant::now()),
                 saw = execution.next(deadline) => saw,
             };
             let index = execution.start.index;
@@ -326,7 +341,11 @@ impl<'r> Runner<'r> {
                 None
             }
             Effect::Enter => Some(Input::Entered),
-            Effect::Leave => Some(Input::Left),
+            Effect::Leave => {
+                self.heard.extend(self.watch.late().map(Input::Late));
+                Some(Input::Left)
+            }
+            Effect::CoolDown => Some(Input::Cooled(self.cool_down().await)),
             Effect::ReadRails => Some(Input::RailsRead(self.rails.gear.read_all(self.reaper).await)),
             Effect::KeepNominal(nominal) => {
                 self.rails.keep(&self.dir, nominal).map_err(said)?;
@@ -336,7 +355,11 @@ impl<'r> Runner<'r> {
                 let settle = self.plan.value().experiment.settle_ms.duration();
                 Some(Input::RailsMoved(self.rails.go(self.reaper, &writes, settle).await))
             }
-            Effect::HomeRails(nominal) => Some(Input::RailsHome(self.rails.gear.home(self.reaper, &nominal).await)),
+            Effect::HomeRails(nominal) => {
+                let home = self.rails.gear.home(self.reaper, &nominal).await;
+                self.heard.extend(self.watch.late().map(Input::Late));
+                Some(Input::RailsHome(home))
+            }
             Effect::RailsAreHome => {
                 self.rails.are_home();
                 None
@@ -353,7 +376,10 @@ impl<'r> Runner<'r> {
             // Nothing is waited for any more; judging takes the execution as it is.
             Effect::Abandon => None,
             Effect::Restore => Some(Input::Restored(self.restore().await)),
-            Effect::Judge(ending) => Some(Input::Judged(Box::new(self.judge(*ending)?))),
+            Effect::Judge(ending) => {
+                self.lag().await;
+                Some(Input::Judged(Box::new(self.judge(*ending)?)))
+            }
             Effect::Finish(code) => {
                 self.code = Some(code);
                 self.rails.finish(&self.dir).map_err(said)?;
@@ -416,6 +442,7 @@ impl<'r> Runner<'r> {
         let max_log = self.plan.bounds().max_log.is.0;
         let environment =
             |start: &Start, artifacts: &Path| self.environment.of(manifest, &sub_run.id, start, artifacts);
+        self.heard.extend(self.watch.begin().map(Input::Late));
         match Execution::start(self.reaper, &sub_run.dir, &name, max_log, start, environment) {
             Ok(execution) => {
                 let (spawned, launched) = self.execution.insert(execution).spawned();
@@ -506,6 +533,9 @@ impl<'r> Runner<'r> {
             (outcome.verdict, outcome.error) = (Verdict::Error, Some(why.clone()));
             outcome.reason = Some(why);
         }
+        let observed = self.watch.end();
+        let finding = self.plan.bounds().evidence.judge(&observed);
+        outcome.weigh(finding);
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Ok(Judged {
             verdict: outcome.verdict,
@@ -521,7 +551,7 @@ impl<'r> Runner<'r> {
             }),
             metrics: outcome.metrics,
             evidence: outcome.evidence,
-            observed: Observed::new(),
+            observed,
             // A folder that cannot be read has nothing to show.
             artifacts: leavings::files(&execution.artifacts).unwrap_or_default(),
             error: outcome.error,

@@ -52,6 +52,7 @@ impl Flow {
             boot_id: None,
             max_fail: None,
             guardian: None,
+            roots: Roots::under(Path::new("/nonexistent")),
             events,
         };
         (job, listener)
@@ -284,7 +285,10 @@ fn a_directory_that_goes_away_ends_the_run_with_4() {
         assert_eq!(finish.exit_code, 4);
         assert!(finish.record_error.is_some());
         let names: Vec<&str> = journal::read(&dir.events()).unwrap().iter().map(|one| one.event.name()).collect();
-        assert_eq!(names, ["run_started", "subrun_started", "cancelling", "subrun_finished", "run_finished"]);
+        assert_eq!(
+            names,
+            ["run_started", "evidence_sources", "subrun_started", "cancelling", "subrun_finished", "run_finished"]
+        );
         assert!(listener.try_iter().count() > names.len());
     });
 }
@@ -304,7 +308,7 @@ fn a_full_disk_ends_the_step_and_the_run_with_4() {
         // What was recorded before is whole; only the end may be missing.
         let names =
             |path: PathBuf| -> Vec<&str> { journal::read(&path).unwrap().iter().map(|one| one.event.name()).collect() };
-        assert_eq!(names(dir.events())[..2], ["run_started", "subrun_started"]);
+        assert_eq!(names(dir.events())[..3], ["run_started", "evidence_sources", "subrun_started"]);
         let steps = names(dir.subrun(&format!("{ID}-s00")).unwrap().steps());
         assert_eq!(steps[..3], ["subrun_opened", "step_started", "step_spawned"]);
     });

@@ -15,6 +15,8 @@ mod detached;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod maintain;

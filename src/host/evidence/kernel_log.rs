@@ -40,7 +40,7 @@ pub enum Tells {
 #[serde(deny_unknown_fields)]
 struct Pattern {
     tells: Tells,
-    pattern: String,
+    finds: String,
     #[expect(dead_code, reason = "for whoever reads the file")]
     from: String,
     #[cfg_attr(not(test), expect(dead_code, reason = "for the test that reads them back"))]
@@ -62,7 +62,7 @@ impl Patterns {
     /// Those that the program comes with.
     pub fn shipped() -> io::Result<Self> {
         let patterns = shipped()?;
-        let set = RegexSet::new(patterns.iter().map(|pattern| &pattern.pattern)).map_err(io::Error::other)?;
+        let set = RegexSet::new(patterns.iter().map(|pattern| &pattern.finds)).map_err(io::Error::other)?;
         Ok(Self { set, tells: patterns.into_iter().map(|pattern| pattern.tells).collect() })
     }
 
@@ -181,7 +181,7 @@ mod tests {
     fn every_sample_tells_what_the_file_says() {
         let patterns = Patterns::shipped().unwrap();
         for pattern in shipped().unwrap() {
-            assert!(!pattern.like.is_empty(), "{}", pattern.pattern);
+            assert!(!pattern.like.is_empty(), "{}", pattern.finds);
             for line in &pattern.like {
                 assert_eq!(patterns.tells(line), Some(pattern.tells), "{line}");
             }
