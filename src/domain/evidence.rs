@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::sanitize;
+
 macro_rules! sources {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
         /// Where evidence comes from, in the order of names.
@@ -205,7 +207,109 @@ impl Observation {
             Self::Measured(_) | Self::NotChecked { .. } => false,
         }
     }
+
+    /// What it tells that nobody expects, for people: `edac_ce +3 mc0/dimm2`; nothing where it [is none](Self::is_news).
+    /// What stands in it is fit to be shown.
+    fn news(&self, source: SourceId) -> Option<String> {
+        match self {
+            _ if !self.is_news() => None,
+            Self::Counted(counted) => {
+                let places: Vec<String> = match counted.places.iter().next() {
+                    Some((place, up)) if counted.places.len() == 1 && *up == counted.delta => {
+                        vec![sanitize::escaped(place).into_owned()]
+                    }
+                    _ => {
+                        counted.places.iter().map(|(place, up)| format!("{} {up}", sanitize::escaped(place))).collect()
+                    }
+                };
+                let at = if places.is_empty() { String::new() } else { format!(" {}", places.join(", ")) };
+                Some(format!("{source} +{}{at}", counted.delta))
+            }
+            Self::Logged(logged) => {
+                let kinds = [
+                    (logged.uncorrected, "uncorrected"),
+                    (logged.corrected, "corrected"),
+                    (logged.throttle, "throttling"),
+                    (logged.note, "other"),
+                ];
+                let kinds = kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}"));
+                Some(format!("{source} {}", kinds.collect::<Vec<_>>().join(", ")))
+            }
+            Self::Measured(_) | Self::NotChecked { .. } => None,
+        }
+    }
 }
+
+/// What of all that was observed is news, a few words a source, fit to be shown.
+pub fn news(observed: &Observed) -> Vec<String> {
+    observed.iter().filter_map(|(source, observation)| observation.news(*source)).collect()
+}
+
+/// The lines of the kernel log among what was observed, fit to be shown.
+pub fn log_lines(observed: &Observed) -> Vec<String> {
+    match observed.get(&SourceId::KernelLog) {
+        Some(Observation::Logged(logged)) => {
+            logged.lines.iter().map(|line| sanitize::escaped(line).into_owned()).collect()
+        }
+        _ => vec![],
+    }
+}
+
+/// Which sources could be looked at, and which could not and why: `edac_ce, temperature; denied: energy; absent: load`.
+pub fn sources_shown(sources: &Sources) -> String {
+    let mut parts = vec![];
+    for status in [Status::Available, Status::Denied, Status::Error, Status::Absent] {
+        let names: Vec<&str> =
+            sources.iter().filter(|(_, found)| found.status == status).map(|(source, _)| source.as_str()).collect();
+        match (status, names.join(", ")) {
+            (Status::Available, names) if names.is_empty() => parts.push(NO_SOURCE.to_owned()),
+            (Status::Available, names) => parts.push(names),
+            (_, names) if names.is_empty() => {}
+            (status, names) => parts.push(format!("{}: {names}", status.as_str())),
+        }
+    }
+    parts.join("; ")
+}
+
+/// Whether anything can be looked at.
+pub fn any_available(sources: &Sources) -> bool {
+    sources.values().any(|found| found.status == Status::Available)
+}
+
+/// What is said where no source can be looked at.
+pub const NO_SOURCE: &str = "nothing is checked";
 
 /// What stands where nothing could be looked at.
 pub const NOT_CHECKED: &str = "not checked";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::kit;
+
+    #[test]
+    fn news_is_what_nobody_expects() {
+        let check = |observed: &Observed, expected: &[&str]| assert_eq!(news(observed), expected);
+        check(&kit::quiet(), &[]);
+        check(
+            &kit::alarming(),
+            &["edac_ce +3 mc0/dimm2", "kernel_log 1 corrected, 1 other", "throttle +5 cpu0 2, cpu1 3"],
+        );
+        let hostile = Counted { delta: 2, places: [("a\u{1b}[2J".to_owned(), 2)].into(), unit: None };
+        check(&[(SourceId::EdacUe, Observation::Counted(hostile))].into(), &["edac_ue +2 a\\u{1b}[2J"]);
+        let anywhere = Counted { delta: 1, ..Counted::default() };
+        check(&[(SourceId::AerCorrected, Observation::Counted(anywhere))].into(), &["aer_corrected +1"]);
+        assert_eq!(log_lines(&kit::alarming()), ["EDAC MC0: 1 CE", "usb\\u{202e} gone"]);
+        assert_eq!(log_lines(&kit::quiet()), [""; 0]);
+    }
+
+    #[test]
+    fn sources_are_told_by_what_they_are_here() {
+        assert_eq!(
+            sources_shown(&kit::sources()),
+            "edac_ce, frequency, kernel_log, temperature; denied: energy; absent: throttle"
+        );
+        assert_eq!(sources_shown(&kit::no_sources()), "nothing is checked; absent: edac_ce, temperature");
+        assert!(any_available(&kit::sources()) && !any_available(&kit::no_sources()));
+    }
+}

@@ -12,6 +12,7 @@ use crate::domain::event::{
     Cancelling, Recorded, RunEvent, RunFinished, RunStarted, RunStatus, StepFinished, StepSpawned, StepStarted,
     SubrunClosed, SubrunFinished, SubrunOpened, SubrunStarted,
 };
+use crate::domain::evidence::{Counted, Found, Logged, Measured, Observation, Observed, SourceId, Sources, Status};
 use crate::domain::flow::{Flow, FlowStep, OnFailure, ParamSweep, PassRule};
 use crate::domain::host::HostFacts;
 use crate::domain::margin::{
@@ -490,4 +491,58 @@ pub fn story(plan: &Arc<Plan>, verdicts: &[Vec<Verdict>]) -> Vec<RunEvent> {
 /// The run is being ended.
 pub fn cancelling(reason: CancelReason) -> RunEvent {
     Cancelling { reason, detail: None }.into()
+}
+
+// Evidence.
+
+/// Sources of a host that has some of them.
+pub fn sources() -> Sources {
+    let found = |status, detail: &str| Found { status, detail: Some(detail.to_owned()) };
+    let available = Found { status: Status::Available, detail: None };
+    [
+        (SourceId::EdacCe, available.clone()),
+        (SourceId::Energy, found(Status::Denied, "/sys/class/powercap: permission denied")),
+        (SourceId::Frequency, available.clone()),
+        (SourceId::KernelLog, available.clone()),
+        (SourceId::Temperature, available),
+        (SourceId::Throttle, found(Status::Absent, "no thermal_throttle")),
+    ]
+    .into()
+}
+
+/// Sources of a host that has none.
+pub fn no_sources() -> Sources {
+    let absent = || Found { status: Status::Absent, detail: None };
+    [(SourceId::EdacCe, absent()), (SourceId::Temperature, absent())].into()
+}
+
+/// What sensors of a kind said.
+pub fn measured(min: i64, mean: i64, max: i64, unit: &str, of: &str) -> Observation {
+    Observation::Measured(Measured { min, mean, max, samples: 4, unit: Some(unit.to_owned()), of: Some(of.to_owned()) })
+}
+
+/// A step in which nothing went wrong, on a host with [`sources`].
+pub fn quiet() -> Observed {
+    [
+        (SourceId::EdacCe, Observation::Counted(Counted::default())),
+        (SourceId::Frequency, measured(3_100_000, 3_150_000, 3_200_000, "kHz", "cpu3")),
+        (SourceId::KernelLog, Observation::Logged(Logged::default())),
+        (SourceId::Temperature, measured(41_000, 52_500, 61_250, "mC", "k10temp Tctl")),
+    ]
+    .into()
+}
+
+/// A step with corrected errors, throttling and words of the kernel, some of them hostile.
+pub fn alarming() -> Observed {
+    let places = |places: &[(&str, u64)]| places.iter().map(|(place, up)| ((*place).to_owned(), *up)).collect();
+    let counted = |delta, at: &[(&str, u64)]| Observation::Counted(Counted { delta, places: places(at), unit: None });
+    let lines = vec!["EDAC MC0: 1 CE".to_owned(), "usb\u{202e} gone".to_owned()];
+    let mut observed = quiet();
+    observed.extend([
+        (SourceId::EdacCe, counted(3, &[("mc0/dimm2", 3)])),
+        (SourceId::KernelLog, Observation::Logged(Logged { corrected: 1, note: 1, lines, ..Logged::default() })),
+        (SourceId::Temperature, measured(41_000, 70_000, 93_500, "mC", "k10temp Tctl")),
+        (SourceId::Throttle, counted(5, &[("cpu0", 2), ("cpu1", 3)])),
+    ]);
+    observed
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::event::{Cancelling, Recorded, RunEvent, RunStatus};
+use crate::domain::evidence::{Observed, Sources};
 use crate::domain::gist::Gist;
 use crate::domain::name::Name;
 use crate::domain::plan::Plan;
@@ -58,6 +59,10 @@ pub struct RunState {
     pub current: Option<u32>,
     /// The `seq` of the last event.
     pub last_seq: Option<u64>,
+    /// Which evidence of the hardware could be had; empty where the record does not say.
+    pub sources: Sources,
+    /// Evidence that came after its step, by sub-run, each with the moment in which it was recorded.
+    pub late: BTreeMap<u32, Vec<(Timestamp, Observed)>>,
     /// The swept fields that each adapter sees, as `applied` names them.
     swept: BTreeMap<Name, Vec<String>>,
 }
@@ -82,6 +87,8 @@ impl RunState {
             sub_runs,
             current: None,
             last_seq: None,
+            sources: Sources::new(),
+            late: BTreeMap::new(),
         }
     }
 
@@ -108,6 +115,9 @@ impl RunState {
                 self.ended_at = None;
                 self.end = None;
             }
+            // A resumed run may have been moved to another host: what any of them had is named.
+            RunEvent::EvidenceSources(event) => self.sources.extend(event.sources),
+            RunEvent::EvidenceLate(event) => self.late.entry(event.index).or_default().push((at, event.observed)),
             RunEvent::Cancelling(event) => {
                 self.cancels.insert(event.reason);
                 if self.cancel.as_ref().is_none_or(|before| before.reason < event.reason) {

@@ -38,6 +38,8 @@ pub struct SubRunState {
     pub unheld: bool,
     /// Its executions so far; empty again after [`super::RunState::forget_steps`].
     pub executions: Vec<Execution>,
+    /// What its journal says of rails, in order: held or not, restored or not; kept as long as the executions.
+    pub rails: Vec<RunEvent>,
     /// What the fold needs of each execution, by its index. For the fold alone.
     pub(crate) marks: Vec<Mark>,
 }
@@ -98,6 +100,10 @@ impl SubRunState {
                     execution.finished = Some(event);
                 }
             }
+            RunEvent::RailHeld(_)
+            | RunEvent::RailNotHeld(_)
+            | RunEvent::RailRestored(_)
+            | RunEvent::RailNotRestored(_) => self.rails.push(event),
             _ => {}
         }
     }
@@ -145,6 +151,7 @@ impl SubRunState {
     /// As [`super::RunState::forget_steps`].
     pub(super) fn forget_steps(&mut self) {
         self.executions = vec![];
+        self.rails = vec![];
         self.marks = vec![];
     }
 

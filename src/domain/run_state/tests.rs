@@ -416,3 +416,20 @@ fn behind_a_live_run_only_the_last_few_sub_runs_keep_their_steps() {
     assert_eq!(kept, (12..20).collect::<Vec<_>>());
     assert_eq!(state.finished_sub_runs(), 20);
 }
+
+#[test]
+fn evidence_is_kept_with_the_run_and_rails_with_the_executions() {
+    use crate::domain::event::{EvidenceLate, EvidenceSources, RailHeld};
+    let plan = Arc::new(world().plan());
+    let level = RailLevel { voltage_uv: Some(850_000), frequency_khz: None };
+    let held = RailHeld { rail: name("core"), setpoint: level, readback: level };
+    let mut events = vec![EvidenceSources { sources: kit::sources() }.into()];
+    events.extend(kit::sub_run_opened(&plan, 0));
+    events.extend([held.clone().into(), EvidenceLate { index: 0, observed: kit::alarming() }.into()]);
+    let mut state = fold(&plan, events);
+    assert_eq!(state.sources, kit::sources());
+    assert_eq!(state.late, [(0, vec![(kit::moment(5000), kit::alarming())])].into());
+    assert_eq!(state.sub_runs[0].rails, [held.into()]);
+    state.forget_steps(0);
+    assert_eq!((state.sub_runs[0].rails.len(), state.late.len()), (0, 1));
+}
