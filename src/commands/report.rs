@@ -135,10 +135,10 @@ impl Written {
     }
 }
 
-/// The columns of a run: those of its plan, else those that its journals have.
+/// The columns of a run: those of its plan, else those that its journals have; and the sources of evidence that it names.
 pub fn columns(record: &Record) -> Columns {
     if !record.stands_in {
-        return Columns::of(&record.plan.experiment);
+        return Columns::of(&record.plan.experiment).observing(&record.sources());
     }
     let mut columns = Columns::default();
     let Ok(_) = report::gather(record, Columns::default, |part| {

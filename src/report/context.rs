@@ -8,8 +8,10 @@ use super::failures::Failure;
 use super::flow_steps::{ShownStep, Tally};
 use super::gathered::Gathered;
 use super::grid::{self, ShownGrid};
+use super::hardware::ShownEvidence;
 use super::helpers::stand_in;
 use super::machine::{self, Fact, Input, Program, ShownDrift};
+use super::rails::Rails;
 use crate::domain::event::{Applied, RunStatus};
 use crate::domain::headroom;
 use crate::domain::run_state::{RunState, SubRunState};
@@ -40,7 +42,9 @@ pub struct Facts<'g> {
     unproven: Vec<String>,
     bounds: Option<ShownBounds>,
     grid: Option<ShownGrid>,
+    rails: Option<&'g Rails>,
     flow_steps: Vec<ShownStep>,
+    evidence: Option<ShownEvidence>,
     failures: &'g [Failure],
     failures_left_out: u64,
     drift: Option<ShownDrift>,
@@ -84,7 +88,9 @@ impl<'g> Facts<'g> {
             unproven: proofless.map(|(name, _)| name.to_string()).collect(),
             bounds: is_known.then(|| bounds::shown(experiment, &applied)),
             grid: gathered.shmoo.as_ref().map(|shmoo| shmoo.shown(|slice| stand_in(&rows_name(slice)))),
+            rails: Some(&gathered.rails).filter(|rails| !rails.is_empty()),
             flow_steps: gathered.flow_steps.shown(),
+            evidence: gathered.hardware.shown(state),
             failures: &gathered.failures.list,
             failures_left_out: gathered.failures.left_out,
             drift: machine::drift(record, gathered.sysinfo.as_ref()),

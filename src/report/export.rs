@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 use super::Part;
 use super::row::{Number, Row, effects_text};
 use crate::domain::event::{StepFinished, applied_key};
+use crate::domain::evidence::{NOT_CHECKED, Observation, SourceId, Sources};
 use crate::domain::margin::RailField;
 use crate::domain::name::Name;
 use crate::domain::plan::{Argument, Experiment};
@@ -52,6 +53,8 @@ pub struct Columns {
     params: BTreeSet<Name>,
     /// Each with its unit, which may be empty.
     metrics: BTreeMap<Name, String>,
+    /// The sources of evidence that the run names.
+    evidence: BTreeSet<SourceId>,
     /// The steps of the flow, and the combinations of their parameters; no columns, but what rows refer to.
     steps: BTreeSet<String>,
     combinations: BTreeSet<String>,
@@ -80,9 +83,17 @@ impl Columns {
             rails: rails.collect(),
             params,
             metrics: metrics.collect(),
+            evidence: BTreeSet::new(),
             steps: experiment.steps.iter().map(|step| step.name.to_string()).collect(),
             combinations: combinations.map(|combination| combination.key.clone()).collect(),
         }
+    }
+
+    /// With a column for each source of evidence that the run names, whether it was there or not.
+    #[must_use]
+    pub fn observing(mut self, sources: &Sources) -> Self {
+        self.evidence.extend(sources.keys().copied());
+        self
     }
 
     /// The metrics, each with its unit.
@@ -111,6 +122,7 @@ impl Columns {
         titles.extend(self.rails.values().map(|key| format!("applied.{key}")));
         titles.extend(self.params.iter().map(|name| format!("param.{name}")));
         titles.extend(self.metrics.keys().map(|name| format!("metric.{name}")));
+        titles.extend(self.evidence.iter().map(|source| format!("evidence.{source}")));
         titles.extend(fixed(FIXED.get(IN_FRONT..).unwrap_or_default()));
         titles
     }
@@ -150,6 +162,9 @@ impl Columns {
             let metric = finished.and_then(|f: &StepFinished| f.metrics.get(name));
             put(metric.map_or(Cell::Empty, |metric| Cell::Number(metric.value)))?;
         }
+        for source in &self.evidence {
+            put(observed(finished.and_then(|f| f.observed.get(source))))?;
+        }
         put(finished.and_then(|f| f.reason.as_deref()).map_or(Cell::Empty, Cell::Text))
     }
 }
@@ -157,6 +172,7 @@ impl Columns {
 /// Finds the columns in the journals, for a run whose plan cannot be read.
 impl Part for Columns {
     fn sub_run(&mut self, state: &RunState, index: u32) {
+        self.evidence.extend(state.sources.keys().copied());
         for row in Row::all(state, index) {
             let started = &row.execution.started;
             for (rail, setting) in &started.rails {
@@ -182,8 +198,22 @@ impl Columns {
         for (name, unit) in other.metrics {
             self.metrics.entry(name).or_insert(unit);
         }
+        self.evidence.extend(other.evidence);
         self.steps.extend(other.steps);
         self.combinations.extend(other.combinations);
+    }
+}
+
+/// A difference, a largest value, a number of lines; what is not there was not checked, and that is no zero.
+fn observed(observation: Option<&Observation>) -> Cell<'static> {
+    match observation {
+        Some(Observation::Counted(counted)) => whole(counted.delta),
+        Some(Observation::Measured(measured)) => Cell::Whole(measured.max),
+        Some(Observation::Logged(logged)) => {
+            let kinds = [logged.corrected, logged.uncorrected, logged.throttle, logged.note];
+            whole(kinds.into_iter().fold(0, u64::saturating_add))
+        }
+        Some(Observation::NotChecked { .. }) | None => Cell::Text(NOT_CHECKED),
     }
 }
 

@@ -8,8 +8,10 @@ use super::export::{Columns, RowForm, Rows, Writer};
 use super::failures::Failures;
 use super::flow_steps::FlowSteps;
 use super::grid::Shmoo;
+use super::hardware::Hardware;
 use super::machine;
 use super::page_data::{PageData, numbered};
+use super::rails::Rails;
 use super::row::Row;
 use super::{Part, gather};
 use crate::domain::event::RunStatus;
@@ -29,6 +31,10 @@ pub struct Gathered {
     pub flow_steps: FlowSteps,
     /// What did not pass.
     pub failures: Failures,
+    /// What the hardware said.
+    pub hardware: Hardware,
+    /// Where rails were.
+    pub rails: Rails,
     /// The rows for the page's script.
     pub page: Vec<u8>,
     /// Executions and time of each sub-run.
@@ -53,6 +59,8 @@ struct ReportPart<'c> {
     rows: Option<Rows<'c>>,
     flow_steps: FlowSteps,
     failures: Failures,
+    hardware: Hardware,
+    rails: Rails,
     page: PageData<'c>,
     sums: Vec<Sum>,
 }
@@ -64,6 +72,8 @@ impl Part for ReportPart<'_> {
         }
         self.flow_steps.sub_run(state, index);
         self.failures.sub_run(state, index);
+        self.hardware.sub_run(state, index);
+        self.rails.sub_run(state, index);
         self.page.sub_run(state, index);
         let took_ms = Row::all(state, index).filter_map(|row| row.finished()).map(|f| f.duration_ms).sum();
         let executions = u32::try_from(Row::all(state, index).count()).unwrap_or(u32::MAX);
@@ -84,18 +94,24 @@ impl Gathered {
         };
         let mut flow_steps = FlowSteps::default();
         let mut failures = Failures::default();
+        let mut hardware = Hardware::default();
+        let mut rails = Rails::default();
         let mut page = PageData::new(columns, &steps, &combinations);
         let mut sums = vec![];
         let part = || ReportPart {
             rows: with_rows.then(|| Rows::new(columns, &titles, RowForm::Csv)),
             flow_steps: FlowSteps::default(),
             failures: Failures::default(),
+            hardware: Hardware::default(),
+            rails: Rails::default(),
             page: PageData::new(columns, &steps, &combinations),
             sums: vec![],
         };
         let Folded { state, mut damage } = gather(record, part, |part| {
             flow_steps.join(part.flow_steps);
             failures.join(part.failures, dir);
+            hardware.join(part.hardware);
+            rails.join(part.rails);
             page.join(&part.page);
             sums.extend(part.sums);
             match (&mut csv, part.rows) {
@@ -114,6 +130,6 @@ impl Gathered {
             }
         };
         let shmoo = if record.stands_in { None } else { Shmoo::of(&state) };
-        Ok(Self { page: page.json(), state, damage, flow_steps, failures, sums, shmoo, sysinfo })
+        Ok(Self { page: page.json(), state, damage, flow_steps, failures, hardware, rails, sums, shmoo, sysinfo })
     }
 }

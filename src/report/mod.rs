@@ -10,9 +10,12 @@ pub mod failures;
 pub mod flow_steps;
 pub mod gathered;
 pub mod grid;
+pub mod hardware;
 pub mod helpers;
 pub mod machine;
 pub mod page_data;
+pub mod plots;
+pub mod rails;
 pub mod render;
 pub mod row;
 pub mod tail;
@@ -39,6 +42,8 @@ pub fn gather<P: Part, E>(
     record.fold_parts(part, |part: &mut P, state, index| part.sub_run(state, index), join)
 }
 
+#[cfg(test)]
+mod hardware_tests;
 #[cfg(test)]
 mod template_tests;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::{Serialize, Serializer};
 
 use crate::domain::event::{Metric, StepFinished};
+use crate::domain::evidence;
 use crate::domain::run_state::{Execution, RunState};
 use crate::domain::sanitize;
 use crate::domain::shmoo::Cell;
@@ -107,6 +108,7 @@ impl<'s> Row<'s> {
                 .flat_map(|f| &f.metrics)
                 .map(|(name, m)| Measured::new(name.as_str(), m))
                 .collect(),
+            news: finished.map(|f| evidence::news(&f.observed)).unwrap_or_default(),
             stdout,
             stderr,
         }
@@ -184,6 +186,8 @@ pub struct ShownRow {
     pub params: Vec<NameValue>,
     /// Measured values by name.
     pub metrics: Vec<Measured>,
+    /// What of the hardware's evidence is news: `edac_ce +3 mc0/dimm2`.
+    pub news: Vec<String>,
     /// The log, relative to the run's directory.
     pub stdout: String,
     /// Likewise.

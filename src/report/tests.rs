@@ -65,17 +65,16 @@ pub(super) fn hostile_run() -> TestRun {
 }
 
 /// The rows of a run.
-fn rows(record: &Record, form: RowForm) -> String {
-    let columns = Columns::of(&record.plan.experiment);
+pub(super) fn rows(record: &Record, columns: &Columns, form: RowForm) -> String {
     let titles = columns.titles();
     let mut out = vec![];
     let mut writer = Writer::new(&titles, form, Path::new("x"), &mut out).unwrap();
-    gather(record, || Rows::new(&columns, &titles, form), |rows| writer.join(&rows)).unwrap();
+    gather(record, || Rows::new(columns, &titles, form), |rows| writer.join(&rows)).unwrap();
     writer.finish().unwrap();
     String::from_utf8(out).unwrap()
 }
 
-fn gathered(run: &TestRun) -> (Record, Gathered) {
+pub(super) fn gathered(run: &TestRun) -> (Record, Gathered) {
     let record = Record::open(run.entry());
     let columns = Columns::of(&record.plan.experiment);
     let gathered = Gathered::read(&record, &columns, None).unwrap();
@@ -99,7 +98,8 @@ pub(super) fn rendered(run: &TestRun, workspace: &Path, form: Form) -> Result<St
 #[test]
 fn csv_rows_are_inert_and_complete() {
     let run = hostile_run();
-    insta::assert_snapshot!(rows(&Record::open(run.entry()), RowForm::Csv), @r"
+    let record = Record::open(run.entry());
+    insta::assert_snapshot!(rows(&record, &Columns::of(&record.plan.experiment), RowForm::Csv), @r"
     run_id,unit,subrun,subrun_index,index,step,adapter,combination,repetition,attempt,verdict,effects,exit_code,signal,started_at,duration_ms,seed,core.frequency_mhz,core.voltage_mv,applied.core.frequency,applied.core.voltage,param.fcore,param.vcore,metric.rate,reason
     rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s00,0,0,cpu-smoke,cpu_smoke,,0,1,pass,,0,,1970-01-01T00:00:04.000Z,12,1121014604,3000,1000,adapter,adapter,3GHz,1000mV,1234.5,
     rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s00,0,1,cpu-smoke,cpu_smoke,,1,1,pass,,0,,1970-01-01T00:00:07.000Z,12,2027875550,3000,1000,adapter,adapter,3GHz,1000mV,1234.5,
@@ -114,7 +114,7 @@ fn json_rows_are_typed() {
     let run = hostile_run();
     let record = Record::open(run.entry());
     let columns = Columns::of(&record.plan.experiment);
-    let text = rows(&record, RowForm::Json);
+    let text = rows(&record, &columns, RowForm::Json);
     let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
     assert_eq!((rows.len(), text.lines().count()), (5, 7));
     assert!(!text.chars().any(sanitize::is_hostile));
@@ -379,6 +379,13 @@ fn the_page_about_templates_is_current() {
     };
     for name in ["bounds", "grid", "flow_steps", "host_facts", "inputs", "programs", "tallies", "planned"] {
         check(name, &facts[name]);
+    }
+    let told = serde_json::to_value(super::hardware_tests::facts()).unwrap();
+    for name in ["rails", "evidence"] {
+        check(name, &told[name]);
+        for list in told[name].as_object().unwrap().values().filter(|value| value.is_array()) {
+            check(name, list);
+        }
     }
     check("bounds", &facts["bounds"]["rails"]);
     check("bounds", &facts["bounds"]["limits"]);

@@ -9,6 +9,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::domain::event::{Journal, RunEvent};
+use crate::domain::evidence::{NOT_CHECKED, SourceId};
 use crate::domain::plan::{self, Plan};
 use crate::domain::summary::{self, RunSummary, SubRunRow, SubRunSummary};
 use crate::domain::time::Timestamp;
@@ -130,6 +131,7 @@ fn export() -> (&'static str, Value) {
     };
     let columns: serde_json::Map<String, Value> = FIXED.iter().map(|name| ((*name).to_owned(), column(name))).collect();
     let name = "[a-z0-9][a-z0-9_-]*";
+    let sources = SourceId::ALL.iter().map(|source| source.as_str()).collect::<Vec<_>>().join("|");
     let row = json!({
         "type": "object",
         "properties": columns,
@@ -139,6 +141,7 @@ fn export() -> (&'static str, Value) {
             format!("^applied\\.{name}\\.(voltage|frequency)$"): { "enum": ["adapter", "controller", "none", null] },
             format!("^param\\.{name}$"): { "type": ["number", "string", "boolean", "null"] },
             format!("^metric\\.{name}$"): { "type": ["number", "null"] },
+            format!("^evidence\\.({sources})$"): { "oneOf": [{ "type": "integer" }, { "const": NOT_CHECKED }] },
         },
         "additionalProperties": false,
     });

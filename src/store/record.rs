@@ -17,6 +17,7 @@ use super::history::RunEntry;
 use super::journal::{self, EachLine, JournalTail};
 use super::layout::RunDir;
 use crate::domain::event::{Recorded, RunEvent, RunStatus};
+use crate::domain::evidence::Sources;
 use crate::domain::name::Name;
 use crate::domain::plan::stand_in::StandIn;
 use crate::domain::plan::{self, Plan};
@@ -76,6 +77,15 @@ pub struct Record {
 }
 
 impl Record {
+    /// Which sources of evidence the run names; empty where it names none.
+    pub fn sources(&self) -> Sources {
+        let named = self.events.iter().filter_map(|recorded| match &recorded.event {
+            RunEvent::EvidenceSources(event) => Some(event.sources.clone()),
+            _ => None,
+        });
+        named.flatten().collect()
+    }
+
     /// Reads all but the sub-runs' journals. Whatever is wrong is in [`Record::damage`].
     pub fn open(entry: RunEntry) -> Self {
         let dir = &entry.dir;
