@@ -277,7 +277,8 @@ impl Findings<'_> {
 
     fn controller(&mut self, controller: &Controller) {
         self.program("program", &controller.path);
-        let fields = controller.rails.iter().flat_map(|rail| RailField::ALL.map(|field| (rail.value.clone(), field)));
+        let driven = RailField::ALL.into_iter().filter(|field| controller.drives(*field));
+        let fields = driven.flat_map(|field| controller.rails.iter().map(move |rail| (rail.value.clone(), field)));
         self.policy(&fields.collect(), None);
     }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::domain::bounds::Candidate;
-use crate::domain::event::Applied;
+use crate::domain::event::{Applied, AppliedFields, applied_key};
 use crate::domain::headroom::{self, RailUse};
 use crate::domain::host::RuleOutcome;
 use crate::domain::name::Name;
 use crate::domain::plan::Plan;
 use crate::domain::planner;
 use crate::domain::policy::Bounds;
+use crate::domain::rails::controller_of;
 use crate::domain::units::Millis;
 
 /// A plan that could run, waiting for a word.
@@ -25,6 +26,8 @@ pub struct Proposal {
     pub rails: Vec<RailUse>,
     /// Sub-runs with a value on a bound.
     pub on_a_limit: u32,
+    /// Who applies each planned field.
+    pub applied: AppliedFields,
     /// Planned fields that nobody applies, `core.voltage`.
     pub unapplied: Vec<String>,
     /// Adapters that declare no proof of a pass.
@@ -63,7 +66,8 @@ impl Proposal {
             profiles,
             rails: headroom::rail_uses(experiment, &bounds),
             on_a_limit: headroom::sub_runs_on_a_limit(experiment, &bounds),
-            unapplied: applied.into_iter().filter(|(_, by)| *by == Applied::None).map(|(field, _)| field).collect(),
+            unapplied: applied.iter().filter(|(_, by)| **by == Applied::None).map(|(field, _)| field.clone()).collect(),
+            applied,
             unproven: unproven.map(|(name, _)| name.clone()).collect(),
             absolute: absolute.cloned().collect(),
             longest: planner::longest(experiment),
@@ -71,6 +75,19 @@ impl Proposal {
             drift,
             bounds,
             plan: Arc::clone(plan),
+        }
+    }
+
+    /// Who applies a planned field: `controller sim_rail`, `adapter`, `nobody`.
+    pub fn applied_by(&self, rail: &RailUse) -> String {
+        match self.applied.get(&applied_key(&rail.rail, rail.field)) {
+            Some(Applied::Controller) => match controller_of(&self.plan.experiment.controllers, &rail.rail) {
+                Some((name, _)) => format!("controller {name}"),
+                None => Applied::Controller.as_str().to_owned(),
+            },
+            Some(Applied::Adapter) => Applied::Adapter.as_str().to_owned(),
+            // No step sees it, or it sees it and nothing moves it.
+            Some(Applied::None) | None => "nobody".to_owned(),
         }
     }
 

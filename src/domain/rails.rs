@@ -51,6 +51,18 @@ pub const fn placeholder(field: RailField) -> &'static str {
     }
 }
 
+/// Whether arguments that apply a setpoint drive that field.
+fn drives(apply: &[String], field: RailField) -> bool {
+    apply.iter().any(|argument| argument.contains(placeholder(field)))
+}
+
+impl Controller {
+    /// Whether it drives a field of its rails: its setpoint stands among the arguments that apply.
+    pub fn drives(&self, field: RailField) -> bool {
+        drives(&self.apply, field)
+    }
+}
+
 impl PlannedController {
     /// As its manifest says, of no rail yet.
     pub fn of(controller: &Controller, executable: Executable) -> Self {
@@ -70,7 +82,7 @@ impl PlannedController {
 
     /// Whether it drives a field of its rails: its setpoint stands among the arguments that apply.
     pub fn drives(&self, field: RailField) -> bool {
-        self.apply.iter().any(|argument| argument.contains(placeholder(field)))
+        drives(&self.apply, field)
     }
 
     fn tolerance(&self, field: RailField) -> u64 {

@@ -71,7 +71,7 @@ fn host(facts: &HostFacts) -> String {
     parts.join(", ")
 }
 
-/// Two or three lines for one rail.
+/// Some lines for one rail.
 fn rail(out: &mut String, rail: &RailUse, proposal: &Proposal) {
     let show = |base: u64| rail.field.show(base);
     let range = |min: u64, max: u64| if min == max { show(min) } else { format!("{} .. {}", show(min), show(max)) };
@@ -100,6 +100,7 @@ fn rail(out: &mut String, rail: &RailUse, proposal: &Proposal) {
         let _ = writeln!(out, "  {name:<18}{planned:<PLANNED$}{}", bar(rail));
     }
     let _ = writeln!(out, "  {:<18}headroom {}, {}", "", end(below, "below"), end(above, "above"));
+    lines(out, &" ".repeat(20), &format!("applied by {}", proposal.applied_by(rail)));
     lines(out, &" ".repeat(20), &format!("bounds from {}", rail.from.join(", ")));
 }
 

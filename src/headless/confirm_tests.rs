@@ -63,12 +63,13 @@ fn proposal(files: &[(&str, &str)], unit: Option<&str>, drift: &[&str]) -> Propo
     let flow = catalogue.flow("f", Path::new("/")).unwrap().value.unwrap();
     let margin = catalogue.margin("m", Path::new("/")).unwrap().value.unwrap();
     let executable = |path: &str| (path.to_owned(), Executable { path: path.to_owned(), sha256: String::new() });
+    let executables = ["/opt/bench/tool", "diags/sim_rail.sh"].map(executable);
     let experiment = planner::plan(&Ingredients {
         flow: &flow,
         margin: &margin,
         adapters: &catalogue.adapters.adapters,
         controllers: &catalogue.adapters.controllers,
-        executables: &BTreeMap::from([executable("/opt/bench/tool")]),
+        executables: &BTreeMap::from(executables),
         bounds: &in_force,
         inputs: &BTreeMap::new(),
         global_seed: margin.global_seed.unwrap(),
@@ -123,10 +124,12 @@ fn everything_that_a_careful_engineer_would_ask() {
     rails     planned, allowed, use of the range; headroom in % of the range
       core.frequency    3GHz .. 3.2GHz  of  800MHz .. 4.2GHz          [......##..]
                         headroom below 2.2GHz (64 %), above 1GHz (29 %)
+                        applied by nobody
                         bounds from policy/safety.yaml:3:60
       core.voltage      848mV .. 1002mV with jitter  of  848mV .. 1050mV
                         [########..]
                         headroom below AT LIMIT, above 48mV (23 %)
+                        applied by adapter
                         bounds from policy/profiles/genoa.yaml:4:38
 
            !  2 of 12 sub-runs have a value ON A LIMIT
@@ -155,10 +158,31 @@ fn nothing_swept_and_no_profile() {
     rails     planned, allowed, use of the range; headroom in % of the range
       core.voltage      900mV  of  700mV .. 1100mV                    [.....#....]
                         headroom below 200mV (50 %), above 200mV (50 %)
+                        applied by adapter
                         bounds from policy/safety.yaml:3:20
 
            !  named by an absolute path, outside diags/: /opt/bench/tool
     ");
+}
+
+#[test]
+fn who_applies_each_field() {
+    let controller = "name: sim_rail\nkind: controller\npath: diags/sim_rail.sh\nrails: [core]\napply: [\"{voltage_uv}\"]\nread: [get]\nrestore: [home]\n";
+    let check = |tool: &str, expected: &[&str]| {
+        let files = [
+            ("flows/f.yaml", FLOW),
+            ("adapters/tool.yaml", tool),
+            ("adapters/sim_rail.yaml", controller),
+            ("margins/m.yaml", MARGIN),
+            ("policy/safety.yaml", POLICY),
+        ];
+        let text = text(&proposal(&files, None, &[]));
+        let said: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("applied by ")).collect();
+        assert_eq!(said, expected, "{text}");
+    };
+    // The frequency's line comes first; the controller drives the voltage alone.
+    check(PROVEN, &["adapter", "controller sim_rail"]);
+    check(TOOL, &["nobody", "controller sim_rail"]);
 }
 
 #[test]

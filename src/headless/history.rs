@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::commands::stored::StoredRun;
 use crate::domain::event::RunStatus;
+use crate::domain::evidence;
 use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
 use crate::domain::summary::{Counts, short_name};
@@ -91,7 +92,8 @@ pub fn table(rows: impl Iterator<Item = RunRow>) -> Table {
     table
 }
 
-/// One run: what it was, how each sub-run ended, and each execution that did not pass. With `all` those that did as well.
+/// One run: what it was, how each sub-run ended, and each execution that did not pass or in which the
+/// hardware had news. With `all` the others as well.
 pub fn shown(run: &StoredRun, all: bool) -> String {
     let state = &run.state;
     let experiment = &state.plan.experiment;
@@ -124,20 +126,95 @@ fn sub_runs(out: &mut String, state: &RunState, all: bool) {
     for (index, sub_run) in (0..).zip(&state.sub_runs) {
         let point = experiment.point(index).unwrap_or_default().shown();
         let verdict = sub_run.verdict.map_or_else(|| "not started".to_owned(), |verdict| verdict.to_string());
-        let unapplied = if sub_run.unapplied { "~ nobody applied a swept rail" } else { "" };
-        let reason = sub_run.reason.as_deref().unwrap_or(unapplied);
-        table.row([short_name(experiment.sub_runs(), index), point, verdict, reason.to_owned()]);
+        let mut says = vec![];
+        says.extend(sub_run.unapplied.then_some("~ nobody applied a swept rail"));
+        says.extend(sub_run.unheld.then_some("~ a rail did not hold its setpoint"));
+        let says = sub_run.reason.as_deref().map_or_else(|| says.join("  "), str::to_owned);
+        table.row([short_name(experiment.sub_runs(), index), point, verdict, says]);
         for finished in sub_run.executions.iter().filter_map(|execution| execution.finished.as_deref()) {
-            if finished.verdict == Verdict::Pass && !all {
+            let news = evidence::news(&finished.observed).join(", ");
+            if finished.verdict == Verdict::Pass && news.is_empty() && !all {
                 continue;
             }
             let ended = finished.ended().unwrap_or_else(|| "not started".to_owned());
             let effects: Vec<&str> = finished.effects.iter().map(|effect| effect.as_str()).collect();
             let reason = finished.reason.clone().unwrap_or_default();
-            let says = [effects.join(" "), ended, reason].into_iter().filter(|part| !part.is_empty());
+            let says = [effects.join(" "), ended, news, reason].into_iter().filter(|part| !part.is_empty());
             let step = format!("  {:02} {}", finished.index, finished.step);
             table.row([String::new(), step, finished.verdict.to_string(), says.collect::<Vec<_>>().join("  ")]);
         }
+        for (at, observed) in state.late.get(&index).into_iter().flatten() {
+            let news = evidence::news(observed);
+            if !news.is_empty() {
+                let says = format!("{}, seen at {at}", news.join(", "));
+                table.row([String::new(), "  came late".to_owned(), "-".to_owned(), says]);
+            }
+        }
     }
     out.push_str(&table.text());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::event::{EvidenceLate, RailLevel, RailNotHeld, RunEvent};
+    use crate::domain::kit::{self, World, name};
+    use crate::domain::verdict::Verdict::{Fail, Pass};
+
+    fn check(all: bool) -> String {
+        let mut world = World::grid(3, 1);
+        world.flow.steps[0].repeat = 2;
+        let plan = Arc::new(world.plan());
+        let mut state = kit::state(&plan);
+        let mut events = vec![];
+        let mut sub_run = 0;
+        for mut event in kit::story(&plan, &[vec![Pass, Pass], vec![Pass, Fail], vec![Pass, Pass]]) {
+            match &mut event {
+                RunEvent::SubrunOpened(opened) => sub_run = opened.index,
+                RunEvent::StepFinished(finished) if finished.index == 1 && sub_run > 0 => {
+                    finished.observed = kit::alarming();
+                }
+                RunEvent::SubrunClosed(_) if sub_run == 0 => {
+                    let (rail, setpoint) = (name("core"), RailLevel::default());
+                    events.push(RailNotHeld { rail, setpoint, readback: None, reason: "no answer".to_owned() }.into());
+                }
+                RunEvent::RunFinished(_) => {
+                    events.push(EvidenceLate { index: 1, observed: kit::alarming() }.into());
+                    events.push(EvidenceLate { index: 2, observed: kit::quiet() }.into());
+                }
+                _ => {}
+            }
+            events.push(event);
+        }
+        kit::recorded(events).iter().for_each(|event| state.apply(event));
+        let mut out = String::new();
+        sub_runs(&mut out, &state, all);
+        out
+    }
+
+    #[test]
+    fn what_was_not_held_and_what_the_hardware_said() {
+        insta::assert_snapshot!(check(false), @r"
+        s00  core 3GHz 1000mV  pass  ~ a rail did not hold its setpoint
+        s01  core 3GHz 999mV   fail
+               01 cpu-smoke    fail  not started  edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3
+               came late       -     edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3, seen at 1970-01-01T00:00:33.000Z
+        s02  core 3GHz 998mV   pass
+               01 cpu-smoke    pass  not started  edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3
+        ");
+        insta::assert_snapshot!(check(true), @r"
+        s00  core 3GHz 1000mV  pass  ~ a rail did not hold its setpoint
+               00 cpu-smoke    pass  not started
+               01 cpu-smoke    pass  not started
+        s01  core 3GHz 999mV   fail
+               00 cpu-smoke    pass  not started
+               01 cpu-smoke    fail  not started  edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3
+               came late       -     edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3, seen at 1970-01-01T00:00:33.000Z
+        s02  core 3GHz 998mV   pass
+               00 cpu-smoke    pass  not started
+               01 cpu-smoke    pass  not started  edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3
+        ");
+    }
 }

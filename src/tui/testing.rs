@@ -7,7 +7,7 @@ use crate::commands::launch::{Launch, What};
 use crate::commands::preview::Preview;
 use crate::commands::proposal::Proposal;
 use crate::domain::chord::Keys;
-use crate::domain::event::RunStatus;
+use crate::domain::event::{EvidenceLate, EvidenceSources, RunEvent, RunStatus};
 use crate::domain::keymap::Keymap;
 use crate::domain::kit;
 use crate::domain::plan::Plan;
@@ -15,6 +15,8 @@ use crate::domain::run_state::RunState;
 use crate::domain::theme::{Depth, Theme};
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::Verdict;
+use crate::host::source::Source;
+use crate::host::telemetry::{Reading, Telemetry};
 use crate::input::problem::Problems;
 use crate::input::source::Sources;
 use crate::store::history::{RowCount, RunEntry};
@@ -145,6 +147,48 @@ pub(crate) fn past(size: (u16, u16)) -> Model {
     verdicts[11] = vec![Timeout, Timeout];
     open(&mut model, state(&plan(4, 3), &verdicts), false);
     model
+}
+
+/// A screen with a past run of 4 by 3 points on a host with some sources of evidence: the fourth sub-run has news, and some
+/// that came late.
+pub(crate) fn observed(size: (u16, u16)) -> Model {
+    let mut model = previewed(size, &[]);
+    let plan = plan(4, 3);
+    let mut verdicts = vec![vec![Verdict::Pass, Verdict::Pass]; 4];
+    verdicts[3] = vec![Verdict::Pass, Verdict::Fail];
+    let mut events = kit::story(&plan, &verdicts);
+    events.insert(1, EvidenceSources { sources: kit::sources() }.into());
+    if let Some(RunEvent::StepFinished(finished)) =
+        events.iter_mut().rfind(|event| matches!(event, RunEvent::StepFinished(_)))
+    {
+        finished.observed = kit::alarming();
+        finished.reason = Some("exit code 1".to_owned());
+    }
+    events.push(EvidenceLate { index: 3, observed: kit::alarming() }.into());
+    let mut state = kit::state(&plan);
+    kit::recorded(events).iter().for_each(|recorded| state.apply(recorded));
+    open(&mut model, state, false);
+    model.telemetry = Some(Box::new(telemetry()));
+    model
+}
+
+/// A host with one sensor.
+fn telemetry() -> Telemetry {
+    let reading = Reading { chip: "k10temp".to_owned(), label: "Tctl".to_owned(), value: 61_250 };
+    Telemetry {
+        load: absent(),
+        busy_permille: Source::Available { value: 250 },
+        memory: absent(),
+        memory_pressure: absent(),
+        frequencies: absent(),
+        temperatures: Source::Available { value: vec![reading] },
+        fans: absent(),
+        power: absent(),
+    }
+}
+
+fn absent<T>() -> Source<T> {
+    Source::Absent { detail: "/sys".to_owned() }
 }
 
 /// A screen with a run that is in its fifth sub-run.

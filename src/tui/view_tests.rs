@@ -12,6 +12,7 @@ use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
 use super::*;
+use crate::domain::event::Applied;
 use crate::domain::theme::Depth;
 use crate::domain::time::Timestamp;
 use crate::input::themes::Themes;
@@ -19,7 +20,7 @@ use crate::tui::message::{Effect, Exit, Msg};
 use crate::tui::palette::Palette;
 use crate::tui::run_loop::{self, Stage};
 use crate::tui::schedule::Schedule;
-use crate::tui::testing::{empty, live, now, past, press, previewed, proposed, send, with_runs};
+use crate::tui::testing::{empty, live, now, observed, past, press, previewed, proposed, send, with_runs};
 
 /// A stage on which nothing is done.
 struct Nothing;
@@ -86,6 +87,9 @@ fn screens(size: (u16, u16)) -> Vec<(&'static str, Model)> {
         ("preview", keyed(previewed(size, &[]), "")),
         ("outside", keyed(previewed(size, &[2, 5]), "4")),
         ("past", keyed(past(size), "4 } Space")),
+        ("news", keyed(observed(size), "4 }")),
+        ("step", keyed(observed(size), "4 } 5 j z")),
+        ("sources", keyed(observed(size), "7 z")),
         ("live", keyed(live(size), "5")),
         ("runs", keyed(past(size), "3 j Space")),
         ("refused", keyed(previewed(size, &[2]), "S")),
@@ -108,6 +112,7 @@ fn asked(size: (u16, u16), on_a_limit: u32) -> Model {
     let mut model = previewed(size, &[]);
     let mut proposed = proposed(on_a_limit, Some("SN123456"));
     proposed.proposal.unapplied = vec!["core.voltage".to_owned()];
+    proposed.proposal.applied.insert("core.voltage".to_owned(), Applied::None);
     model.dialog = Some(dialogs::confirm::open(proposed, now()));
     model
 }
@@ -132,6 +137,14 @@ fn a_past_run_in_two_sizes() {
 }
 
 #[test]
+fn what_the_hardware_said() {
+    insta::assert_snapshot!("what_the_hardware_said", screen("news", (80, 24)));
+    insta::assert_snapshot!("what_the_hardware_said_2", screen("news", (120, 36)));
+    insta::assert_snapshot!("what_the_hardware_said_3", screen("step", (80, 24)));
+    insta::assert_snapshot!("what_the_hardware_said_4", screen("sources", (80, 24)));
+}
+
+#[test]
 fn a_live_run() {
     insta::assert_snapshot!("a_live_run", screen("live", (80, 24)));
     insta::assert_snapshot!("a_live_run_2", screen("live", (200, 60)));
@@ -148,7 +161,7 @@ fn the_confirmation_says_how_far_a_rail_is_from_its_bounds_in_every_size() {
     insta::assert_snapshot!("confirm", screen("confirm", (80, 24)));
     for width in 60..=200 {
         let shown = text(&drawn(asked((width, 40), 0), vec![]));
-        for wanted in ["headroom", "[ Abort ]", "[ Run 12 points ]", "nothing here moves it"] {
+        for wanted in ["headroom", "applied by", "nobody", "[ Abort ]", "[ Run 12 points ]", "nothing here moves it"] {
             assert!(shown.contains(wanted), "{wanted} at {width}\n{shown}");
         }
     }

@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::commands::proposal::Proposal;
 use crate::domain::headroom::RailUse;
 use crate::domain::sanitize;
 use crate::domain::theme::Slot;
@@ -128,7 +129,7 @@ fn lines(confirm: &Confirm, width: u16, look: &Look) -> Vec<Line> {
     if proposal.rails.is_empty() {
         lines.push(Line::new().then("no rail is planned: the unit runs as it stands", look.of(Slot::Dialog)));
     } else {
-        lines.extend(rails(&proposal.rails, width, look));
+        lines.extend(rails(proposal, width, look));
     }
     lines.push(Line::new());
     let inside = format!("{sub_runs} of {sub_runs} points inside the policy.");
@@ -147,9 +148,11 @@ fn lines(confirm: &Confirm, width: u16, look: &Look) -> Vec<Line> {
     lines
 }
 
-/// A row a rail field: what is allowed, what is planned, how far it is from its bounds, what of the range it uses. The bar
-/// is the first to go where there is little room; how far a rail is from its bounds is always said.
-fn rails(rails: &[RailUse], width: usize, look: &Look) -> Vec<Line> {
+/// A row a rail field: what is allowed, what is planned, how far it is from its bounds, what of the range it uses, who
+/// applies it. The bar is the first to go where there is little room; how far a rail is from its bounds and who applies it
+/// is always said.
+fn rails(proposal: &Proposal, width: usize, look: &Look) -> Vec<Line> {
+    let rails = &proposal.rails;
     let show = |rail: &RailUse, base: u64| rail.field.show(base);
     let range = |rail: &RailUse, min: u64, max: u64| {
         if min == max { show(rail, min) } else { format!("{} .. {}", show(rail, min), show(rail, max)) }
@@ -170,6 +173,8 @@ fn rails(rails: &[RailUse], width: usize, look: &Look) -> Vec<Line> {
     let column = |at: usize| table.iter().filter_map(|row| row.get(at)).map(|text| text.width()).max().unwrap_or(0) + 2;
     let columns = [column(0), column(1), column(2), column(3)];
     let is_wide = columns.iter().sum::<usize>() <= width;
+    let by_width =
+        rails.iter().map(|rail| proposal.applied_by(rail).width()).max().unwrap_or(0).max("applied by".len());
     let mut lines = vec![];
     for (at, [name, allowed, planned, headroom]) in table.iter().enumerate() {
         let rail = at.checked_sub(1).and_then(|at| rails.get(at));
@@ -184,15 +189,21 @@ fn rails(rails: &[RailUse], width: usize, look: &Look) -> Vec<Line> {
             line = Line::new().then("  ", plain);
         }
         line.push(format!("{headroom:<fourth$}"), tone);
-        if line.width() + 12 <= width {
+        let by = rail.map_or_else(|| "applied by".to_owned(), |rail| proposal.applied_by(rail));
+        if line.width() + 12 + by_width + 2 <= width {
             match rail {
                 Some(rail) => {
                     let cells: String = rail.used(10).map(|used| if used { '#' } else { '.' }).collect();
-                    line.push(format!("[{cells}]"), look.of(Slot::BarDone));
+                    line.push(format!("[{cells}]  "), look.of(Slot::BarDone));
                 }
-                None => line.push("use of range", plain),
+                None => line.push("use of range  ", plain),
             }
         }
+        if line.width() + by_width > width {
+            lines.push(line);
+            line = Line::new().then("  ", plain);
+        }
+        line.push(by, plain);
         lines.push(line);
     }
     lines

@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::domain::evidence;
 use crate::domain::headroom;
 use crate::domain::sanitize;
 use crate::domain::shmoo_edge::{Edge, Edges, Mark};
@@ -63,8 +64,14 @@ pub fn cell(model: &Model, area: Rect, buf: &mut Buffer) {
                 .then(format!("{} ", crate::domain::shmoo::Cell::glyph(cell)), look.palette.cell(cell))
                 .then(format!("{} ", finished.step), look.of(Slot::Text))
                 .then(format!("{} ", span(finished.duration_ms)), look.of(Slot::Dim))
-                .then(finished.ended().unwrap_or_default(), look.of(Slot::Dim)),
+                .then(finished.ended().map(|ended| format!("{ended} ")).unwrap_or_default(), look.of(Slot::Dim))
+                .then(evidence::news(&finished.observed).join(", "), look.of(Slot::Warning)),
         );
+    }
+    let late = model.run().and_then(|run| run.state.late.get(&index)).into_iter().flatten();
+    let late: Vec<String> = late.flat_map(|(_, observed)| evidence::news(observed)).collect();
+    if !late.is_empty() {
+        lines.push(Line::new().then(format!("late {}", late.join(", ")), look.of(Slot::Warning)));
     }
     let room = usize::from(area.height);
     if lines.len() < room {

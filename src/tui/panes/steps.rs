@@ -4,6 +4,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::domain::evidence;
 use crate::domain::progress::StepProgress;
 use crate::domain::run_state::Execution;
 use crate::domain::sanitize;
@@ -189,6 +190,10 @@ fn details(model: &Model, area: Rect, buf: &mut Buffer) {
                 .collect();
             if !metrics.is_empty() {
                 lines.push(("metrics", metrics.join(", ")));
+            }
+            let news = evidence::news(&finished.observed);
+            if !news.is_empty() {
+                lines.push(("hardware", news.join(", ")));
             }
             if let Some(reason) = &finished.reason {
                 lines.push(("reason", reason.clone()));

@@ -1,21 +1,26 @@
 //! Pane 7: the host. Load, memory, clocks, temperatures, fans, power: what it offers, and "not available" where it offers
-//! nothing, never a zero. Looked at every other second while a run goes on, once otherwise.
+//! nothing, never a zero. Looked at every other second while a run goes on, once otherwise. With a run on the screen also which
+//! evidence its steps have.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::domain::evidence;
 use crate::domain::theme::Slot;
 use crate::domain::units::gibibytes;
 use crate::host::source::Source;
 use crate::host::telemetry::{Reading, Telemetry};
 use crate::tui::actions::Pane;
-use crate::tui::canvas::{Line, Look, bar, put, row};
+use crate::tui::canvas::{Line, Look, bar, put, row, wrapped};
 use crate::tui::message::Sampling;
 use crate::tui::model::Model;
 use crate::tui::panes::framed;
 
 /// Columns of the label.
 const LABEL: u16 = 10;
+
+/// Rows that every host has, before those of its sensors.
+const FIGURES: usize = 5;
 
 /// One row: its label, what it says, and how much of a bar is filled, in thousandths.
 struct Row {
@@ -33,7 +38,16 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
         put(buf, row(inside, 0), "looking ...", look.of(Slot::Dim));
         return;
     };
-    for (at, line) in rows(telemetry).iter().take(inside.height.into()).enumerate() {
+    let mut rows = rows(telemetry);
+    // Which evidence the steps of the run on the screen have; a record of before there was any does not say.
+    if let Some(run) = model.run().filter(|run| !run.state.sources.is_empty()) {
+        let room = usize::from(inside.width.saturating_sub(LABEL));
+        let labels = std::iter::once("evidence").chain(std::iter::repeat(""));
+        let lines = wrapped(&evidence::sources_shown(&run.state.sources), room).into_iter().zip(labels);
+        let lines = lines.map(|(text, label)| Row { label, text: Some(text), permille: None });
+        rows.splice(FIGURES.min(rows.len())..FIGURES.min(rows.len()), lines);
+    }
+    for (at, line) in rows.iter().take(inside.height.into()).enumerate() {
         draw(line, row(inside, u16::try_from(at).unwrap_or(u16::MAX)), look, buf);
     }
 }

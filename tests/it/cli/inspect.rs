@@ -448,6 +448,26 @@ fn what_adapters_check_finds() {
     ");
 }
 
+/// A controller says only those fields of its rails that its setpoints name.
+#[test]
+fn what_a_controller_drives() {
+    let check = |apply: &str, expected: &str| {
+        let bench = Bench::new();
+        bench.write(
+            "adapters/reg.yaml",
+            &format!("name: reg\nkind: controller\npath: diags/probe.sh\nrails: [core]\napply: [{apply}]\nread: [get]\nrestore: [home]\n"),
+        );
+        let told = bench.told("adapters check reg").all();
+        assert!(
+            told.contains(&format!("policy    moves {expected}; parameters"))
+                || told.contains(&format!("policy    {expected}\n")),
+            "{told}"
+        );
+    };
+    check("\"{voltage_uv}\"", "core.voltage");
+    check("\"{frequency_khz}\", \"{voltage_uv}\"", "core.frequency, core.voltage");
+}
+
 #[test]
 fn a_broken_file_is_listed_and_shown() {
     let bench = Bench::new();
