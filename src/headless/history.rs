@@ -188,7 +188,9 @@ mod tests {
             }
             events.push(event);
         }
-        kit::recorded(events).iter().for_each(|event| state.apply(event));
+        for event in kit::recorded(events) {
+            state.absorb(event);
+        }
         let mut out = String::new();
         sub_runs(&mut out, &state, all);
         out

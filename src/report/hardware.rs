@@ -120,16 +120,15 @@ impl Hardware {
             state.late.iter().flat_map(|(index, all)| all.iter().map(move |(at, observed)| (index, at, observed)));
         for (index, at, observed) in all {
             let news = evidence::news(observed);
-            match news.is_empty() {
-                true => {}
-                false if late.len() == SHOWN => late_left_out += 1,
-                false => late.push(ShownLate {
-                    at: *at,
-                    subrun: short_name(count, *index),
-                    news,
-                    lines: evidence::log_lines(observed),
-                }),
+            if news.is_empty() {
+                continue;
             }
+            if late.len() == SHOWN {
+                late_left_out += 1;
+                continue;
+            }
+            let lines = evidence::log_lines(observed);
+            late.push(ShownLate { at: *at, subrun: short_name(count, *index), news, lines });
         }
         Some(ShownEvidence {
             available: evidence::any_available(&state.sources),

@@ -21,7 +21,7 @@ fn level(millivolts: u64, megahertz: u64) -> RailLevel {
 }
 
 /// Two sub-runs of two steps: nothing in the first, news in the second, and rails that did not all do as they were told.
-fn run(sources: Option<Sources>, moves: bool) -> TestRun {
+fn run(sources: Option<&Sources>, moves: bool) -> TestRun {
     let mut world = World::grid(2, 1);
     world.flow.steps[0].repeat = 2;
     let plan = Arc::new((*frozen(&world)).clone());
@@ -37,7 +37,7 @@ fn run(sources: Option<Sources>, moves: bool) -> TestRun {
                 let held = |readback| RailHeld { rail: core.clone(), setpoint, readback };
                 rails.extend([held(setpoint).into(), held(level(998, 3001)).into()]);
             }
-            RunEvent::StepFinished(finished) if sources.as_ref().is_some_and(|s| s.contains_key(&SourceId::Energy)) => {
+            RunEvent::StepFinished(finished) if sources.is_some_and(|s| s.contains_key(&SourceId::Energy)) => {
                 finished.observed = if finished.verdict == Fail { kit::alarming() } else { kit::quiet() };
                 if sub_run == 1 && finished.index == 0 {
                     finished.observed.remove(&SourceId::EdacCe);
@@ -75,7 +75,7 @@ fn run(sources: Option<Sources>, moves: bool) -> TestRun {
             events.push(event);
             events.extend(rails);
         }
-        if let (true, Some(sources)) = (is_first, &sources) {
+        if let (true, Some(sources)) = (is_first, sources) {
             events.push(EvidenceSources { sources: sources.clone() }.into());
         }
     }
@@ -84,7 +84,7 @@ fn run(sources: Option<Sources>, moves: bool) -> TestRun {
 
 /// What templates know of such a run.
 pub(super) fn facts() -> serde_json::Value {
-    let (record, gathered) = gathered(&run(Some(kit::sources()), true));
+    let (record, gathered) = gathered(&run(Some(&kit::sources()), true));
     render::facts(&record, &gathered).unwrap().data().clone()
 }
 
@@ -103,7 +103,7 @@ fn markdown(run: &TestRun) -> String {
 
 #[test]
 fn what_was_seen_stands_in_the_report() {
-    let run = run(Some(kit::sources()), true);
+    let run = run(Some(&kit::sources()), true);
     insta::assert_snapshot!(markdown(&run), @r"
     | Source | Here | Detail |
     |---|---|---|
@@ -212,10 +212,10 @@ fn what_was_seen_stands_in_the_report() {
 #[test]
 fn without_any_source_one_line_says_so() {
     assert_eq!(
-        markdown(&run(Some(kit::no_sources()), false)),
+        markdown(&run(Some(&kit::no_sources()), false)),
         "\nNo source of evidence on this host: nothing was checked.\n"
     );
-    let html = section(&run(Some(kit::no_sources()), false), Form::Html, "<h2 id=\"h-evidence\">", "</section>");
+    let html = section(&run(Some(&kit::no_sources()), false), Form::Html, "<h2 id=\"h-evidence\">", "</section>");
     assert_eq!(html.lines().count(), 2, "{html}");
 }
 
@@ -233,7 +233,7 @@ fn a_record_that_names_no_source_has_nothing_of_it() {
 
 #[test]
 fn every_source_that_the_run_names_has_a_column_and_not_checked_is_no_zero() {
-    let run = run(Some(kit::sources()), false);
+    let run = run(Some(&kit::sources()), false);
     let record = Record::open(run.entry());
     let columns = Columns::of(&record.plan.experiment).observing(&record.sources());
     let titles = columns.titles();

@@ -139,10 +139,8 @@ fn path(values: &BTreeMap<u64, i64>, points: u64, floor: i64, most: i64) -> Stri
         let y = part.checked_div(span).map_or(BOTTOM, |up| BOTTOM - i64::try_from(up).unwrap_or(0));
         let (x, y) = (format!("{}.{}", x / 10, x % 10), format!("{}.{}", y / 10, y % 10));
         // A point by itself is a dot.
-        let _ = match before.is_some_and(|before: u64| before + 1 == *point) {
-            true => write!(out, "L{x} {y}"),
-            false => write!(out, "M{x} {y}h.1"),
-        };
+        let follows = before.is_some_and(|before: u64| before + 1 == *point);
+        let _ = if follows { write!(out, "L{x} {y}") } else { write!(out, "M{x} {y}h.1") };
         before = Some(*point);
     }
     out
@@ -191,13 +189,17 @@ mod tests {
                 }
                 events.extend([kit::step_started(&plan, index, step, 1), Box::new(finished).into()]);
             }
-            kit::recorded(events).iter().for_each(|event| state.apply(event));
+            for event in kit::recorded(events) {
+                state.absorb(event);
+            }
             let mut part = Plots::default();
             part.sub_run(&state, index);
             all.join(part);
         }
         let late = RunEvent::from(crate::domain::event::EvidenceLate { index: 0, observed: kit::alarming() });
-        kit::recorded(vec![late]).iter().for_each(|event| state.apply(event));
+        for event in kit::recorded(vec![late]) {
+            state.absorb(event);
+        }
         all.shown(&state)
     }
 

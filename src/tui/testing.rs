@@ -166,7 +166,9 @@ pub(crate) fn observed(size: (u16, u16)) -> Model {
     }
     events.push(EvidenceLate { index: 3, observed: kit::alarming() }.into());
     let mut state = kit::state(&plan);
-    kit::recorded(events).iter().for_each(|recorded| state.apply(recorded));
+    for recorded in kit::recorded(events) {
+        state.absorb(recorded);
+    }
     open(&mut model, state, false);
     model.telemetry = Some(Box::new(telemetry()));
     model
