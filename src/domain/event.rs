@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::evidence::{Observed, Sources};
+use crate::domain::evidence::{self, Observed, Sources};
 use crate::domain::margin::RailField;
 use crate::domain::name::Name;
 use crate::domain::point::{MarginPoint, Rails};
@@ -145,6 +145,7 @@ pub struct RunStarted {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EvidenceSources {
     /// What was found of each source.
+    #[serde(deserialize_with = "evidence::known")]
     pub sources: Sources,
 }
 
@@ -155,6 +156,7 @@ pub struct EvidenceLate {
     /// The sub-run in which it was seen last that nothing had come.
     pub index: u32,
     /// What has come since.
+    #[serde(deserialize_with = "evidence::known")]
     pub observed: Observed,
 }
 
@@ -438,7 +440,7 @@ pub struct StepFinished {
     /// What was checked.
     pub evidence: Vec<Evidence>,
     /// What the hardware said meanwhile, by source; what is not here was not checked, as the run's `evidence_sources` say.
-    #[serde(default, skip_serializing_if = "Observed::is_empty")]
+    #[serde(default, skip_serializing_if = "Observed::is_empty", deserialize_with = "evidence::known")]
     pub observed: Observed,
     /// Files that the step left in its artifact folder, relative to it, sorted; at most a thousand are named.
     pub artifacts: Vec<String>,

@@ -5,8 +5,10 @@ pub mod rules;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::sanitize;
 
@@ -278,6 +280,36 @@ pub fn any_available(sources: &Sources) -> bool {
 
 /// What is said where no source can be looked at.
 pub const NO_SOURCE: &str = "nothing is checked";
+
+/// Reads a map of sources; those of a newer program are passed over.
+pub fn known<'de, D, T>(deserializer: D) -> Result<BTreeMap<SourceId, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Known<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Known<T> {
+        type Value = BTreeMap<SourceId, T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map from sources of evidence")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut known = BTreeMap::new();
+            while let Some(key) = map.next_key::<String>()? {
+                match SourceId::ALL.iter().find(|source| source.as_str() == key) {
+                    Some(source) => drop(known.insert(*source, map.next_value()?)),
+                    None => drop(map.next_value::<IgnoredAny>()?),
+                }
+            }
+            Ok(known)
+        }
+    }
+
+    deserializer.deserialize_map(Known(PhantomData))
+}
 
 /// What stands where nothing could be looked at.
 pub const NOT_CHECKED: &str = "not checked";

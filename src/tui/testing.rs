@@ -185,6 +185,7 @@ fn telemetry() -> Telemetry {
         frequencies: absent(),
         temperatures: Source::Available { value: vec![reading] },
         fans: absent(),
+        voltages: Source::found(None, "hwmon"),
         power: absent(),
     }
 }
