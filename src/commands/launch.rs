@@ -201,6 +201,9 @@ fn command(context: &Context, program: &Path, launch: &Launch) -> Command {
     command.env("PATH", &context.path).env("HOME", &context.home);
     command.env("ROAD_RUNNER_SYSFS", context.current.join(&context.roots.sysfs));
     command.env("ROAD_RUNNER_PROCFS", context.current.join(&context.roots.procfs));
+    // Where others are given, there is a kernel log only when it is given too; an empty path is none.
+    let log = &context.roots.kmsg;
+    command.env("ROAD_RUNNER_KMSG", if log.as_os_str().is_empty() { log.clone() } else { context.current.join(log) });
     if let [lock] = context.host_locks.as_slice() {
         command.env("ROAD_RUNNER_HOST_LOCK", lock);
     }
@@ -262,6 +265,8 @@ mod tests {
 
     use super::*;
     use crate::commands::failure::Kind;
+    use crate::commands::testing::Bench;
+    use crate::host::roots::Roots;
 
     fn fresh() -> Launch {
         let what = What::Fresh { flow: "flows/x.yaml".to_owned(), margin: "down".to_owned(), seed: 7 };
@@ -288,6 +293,27 @@ mod tests {
             &Launch { unit: Some("-x\u{1b}".to_owned()), ..fresh() },
             r"road_runner run --flow flows/x.yaml --margin down --seed 7 '--unit=-x\u{1b}'",
         );
+    }
+
+    #[test]
+    fn the_new_process_looks_at_the_same_machine() {
+        let check = |roots: Roots, expected: [&str; 3]| {
+            let mut context = Bench::new().context;
+            (context.current, context.roots) = (PathBuf::from("/here"), roots);
+            let command = command(&context, Path::new("road_runner"), &fresh());
+            let of = |name: &str| {
+                let (_, value) = command.get_envs().find(|(key, _)| *key == name).unwrap();
+                value.unwrap().to_owned()
+            };
+            let given = ["ROAD_RUNNER_SYSFS", "ROAD_RUNNER_PROCFS", "ROAD_RUNNER_KMSG"].map(of);
+            assert_eq!(given, expected.map(OsString::from));
+        };
+        check(Roots::default(), ["/sys", "/proc", "/dev/kmsg"]);
+        check(
+            Roots::under(Path::new("machine")),
+            ["/here/machine/sys", "/here/machine/proc", "/here/machine/dev/kmsg"],
+        );
+        check(Roots { kmsg: PathBuf::new(), ..Roots::under(Path::new("/m")) }, ["/m/sys", "/m/proc", ""]);
     }
 
     #[test]
