@@ -1,5 +1,6 @@
 //! What the kernel counts: memory errors, PCI Express errors, throttling, energy. Found once; read in full each time, at most
-//! [`MOST`] small files that no slow bus stands behind. A counter that goes back or is gone is no difference.
+//! [`MOST`] small files that no slow bus stands behind. A counter that goes back or is gone is no difference, and a source
+//! with more counters than are read is an error rather than half a count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,8 +12,8 @@ use crate::domain::sanitize;
 use crate::host::roots::Roots;
 use crate::host::source::{malformed, read_line, read_text};
 
-/// Counters that are read at each look.
-const MOST: usize = 1024;
+/// Counters that are read at each look: a host of two sockets has a few hundred, one full of PCI Express devices thousands.
+const MOST: usize = 4096;
 /// Places of one source that are named.
 const PLACES: usize = 16;
 
@@ -43,6 +44,8 @@ struct Counter {
 pub struct Counters {
     counters: Vec<Counter>,
     found: Sources,
+    /// Sources of which not every counter is read.
+    cut: BTreeSet<SourceId>,
 }
 
 /// All of them at one moment.
@@ -56,8 +59,8 @@ impl Counters {
         throttle(roots, &mut counters);
         aer(roots, &mut counters);
         energy(roots, &mut counters);
-        counters.truncate(MOST);
-        let mut all = Self { counters, found: Sources::new() };
+        let cut = cut(&mut counters, MOST);
+        let mut all = Self { counters, found: Sources::new(), cut };
         let look = all.look();
         for (source, looked_for) in [
             (SourceId::EdacCe, "devices/system/edac/mc"),
@@ -82,6 +85,10 @@ impl Counters {
     }
 
     fn availability(&self, source: SourceId, looked_for: &str, look: &Look) -> Found {
+        if self.cut.contains(&source) {
+            let detail = format!("{looked_for}: this host has more counters than the {MOST} that are read");
+            return Found { status: Status::Error, detail: Some(detail) };
+        }
         let mut own =
             self.counters.iter().zip(look).filter(|(counter, _)| counter.source == source && counter.is_total);
         let Some((counter, first)) = own.next() else {
@@ -175,6 +182,19 @@ impl Counter {
             *sum.places.entry(self.place.clone()).or_default() += delta;
         }
     }
+}
+
+/// Leaves out what is too many: places first, then whole counts from the end. Returns the sources that are not whole any more.
+fn cut(counters: &mut Vec<Counter>, most: usize) -> BTreeSet<SourceId> {
+    // Stable: of the counts that are left, places still come behind what holds them.
+    if counters.len() > most {
+        counters.sort_by_key(|counter| !counter.is_total);
+    }
+    counters
+        .drain(most.min(counters.len())..)
+        .filter(|counter| counter.is_total)
+        .map(|counter| counter.source)
+        .collect()
 }
 
 /// Memory controllers, and the modules (or rows, where there are no modules) below them. A controller's count holds those
@@ -278,4 +298,32 @@ fn folders(parent: &Path, prefix: &str) -> Vec<PathBuf> {
 
 fn named(path: &Path) -> String {
     sanitize::line(&path.file_name().unwrap_or_default().to_string_lossy()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_no_source_is_half_counted() {
+        let counter = |source, is_total| {
+            let (place, file) = ("mc0/a".to_owned(), PathBuf::from("count"));
+            Counter { source, place, file, form: Form::Plain, is_total }
+        };
+        let check = |most: usize, left: &[(SourceId, bool)], expected: &[SourceId]| {
+            use SourceId::{AerCorrected, EdacCe, Energy};
+            let all = [(EdacCe, true), (EdacCe, false), (AerCorrected, true), (AerCorrected, true), (Energy, true)];
+            let mut counters: Vec<Counter> = all.map(|(source, is_total)| counter(source, is_total)).into();
+            assert_eq!(cut(&mut counters, most), expected.iter().copied().collect());
+            let found: Vec<(SourceId, bool)> = counters.iter().map(|c| (c.source, c.is_total)).collect();
+            assert_eq!(found, left);
+        };
+        use SourceId::{AerCorrected, EdacCe, Energy};
+        let totals = [(EdacCe, true), (AerCorrected, true), (AerCorrected, true), (Energy, true)];
+        let whole = [totals[0], (EdacCe, false), totals[1], totals[2], totals[3]];
+        check(5, &whole, &[]);
+        check(4, &totals, &[]);
+        check(3, &totals[..3], &[Energy]);
+        check(2, &totals[..2], &[AerCorrected, Energy]);
+    }
 }
