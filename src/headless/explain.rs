@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 
 use crate::commands::policy::{CandidateRow, Explained};
+use crate::domain::evidence::rules::{EvidenceRules, TemperatureRule};
 use crate::domain::host::HostFacts;
 use crate::domain::sanitize;
+use crate::domain::units::Millidegrees;
+use crate::domain::verdict::Verdict;
 use crate::headless::tables::Table;
 
 /// The explanation for people.
@@ -22,6 +25,8 @@ pub fn text(explained: &Explained) -> String {
     let with = if applied.is_empty() { "no profile".to_owned() } else { applied.join(", ") };
     let _ = writeln!(out, "\nbounds in force: {}, tightened by {with}", explained.policy);
     out.push_str(&bounds(explained).text());
+    out.push_str("\nevidence, of one step\n");
+    out.push_str(&evidence(&explained.bounds.evidence).text());
     out
 }
 
@@ -87,4 +92,34 @@ fn bounds(explained: &Explained) -> Table {
     );
     add("max_log".to_owned(), format!("at most {}", bounds.max_log.is), &bounds.max_log.from);
     table
+}
+
+/// What follows from what the hardware says.
+fn evidence(rules: &EvidenceRules) -> Table {
+    let mut table = Table::indented(2);
+    for (source, rule) in rules.counts() {
+        let follows = match rule.verdict {
+            Verdict::Pass => "noted".to_owned(),
+            verdict => format!("at least {verdict}"),
+        };
+        table.row([source.to_string(), format!("above {}", rule.above), follows]);
+    }
+    let [hot, then] = match rules.temperature {
+        None => ["any".to_owned(), "noted".to_owned()],
+        Some(TemperatureRule { max_mc, cool_to_mc, cool_for_ms }) => [
+            format!("above {}", degrees(max_mc)),
+            format!("ends the step, then cools to {} within {cool_for_ms}", degrees(cool_to_mc)),
+        ],
+    };
+    table.row(["temperature".to_owned(), hot, then]);
+    table.row([
+        "lag".to_owned(),
+        rules.lag_ms.to_string(),
+        "waited after a step where errors are counted late".to_owned(),
+    ]);
+    table
+}
+
+fn degrees(millidegrees: i64) -> String {
+    Millidegrees(u64::try_from(millidegrees).unwrap_or(0)).to_string()
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::domain::evidence::SourceId;
+use crate::domain::evidence::rules::{CountRule, RuleParts, TemperatureRule};
 use crate::domain::host::{HostFacts, MatchRules};
 use crate::domain::kit::{self, name, placed};
 use crate::domain::units::{Bytes, Microvolts, Millis};
+use crate::domain::verdict::Verdict;
 
 fn profile(profile: &str, priority: i64, rails: &[(&str, u64, u64)]) -> Profile {
     let file: Arc<str> = format!("policy/profiles/{profile}.yaml").into();
@@ -102,6 +105,39 @@ fn the_smallest_limit_of_all_documents_holds() {
     let bounds = in_force(&base, &[&tight]).unwrap().bounds;
     assert_eq!((bounds.max_subruns.is, bounds.max_step_timeout.is), (50, Millis(5)));
     assert_eq!((bounds.max_log.is, bounds.max_log.from), (Bytes(256 << 20), vec!["default".to_owned()]));
+}
+
+#[test]
+fn rules_of_evidence_only_tighten() {
+    let parts = |max_mc: i64, counts: &[(SourceId, u64, Verdict)]| {
+        let temperature = TemperatureRule { max_mc, cool_to_mc: max_mc - 10_000, cool_for_ms: Millis(1_000) };
+        let rule = |(source, above, verdict): &(SourceId, u64, Verdict)| {
+            (*source, CountRule { above: *above, verdict: *verdict })
+        };
+        let counts = counts.iter().map(rule).collect();
+        Some(placed(RuleParts { lag: None, counts, temperature: Some(temperature) }))
+    };
+    let mut base = base();
+    let lenient = [(SourceId::EdacUe, 5, Verdict::Inconclusive), (SourceId::Throttle, 3, Verdict::Inconclusive)];
+    base.limits.evidence = parts(95_000, &lenient);
+    let alone = in_force(&base, &[]).unwrap().bounds.evidence;
+    assert_eq!(alone.edac_ue, CountRule { above: 5, verdict: Verdict::Inconclusive }, "a base may say what it likes");
+    assert_eq!(
+        alone.aer_uncorrected,
+        EvidenceRules::default().aer_uncorrected,
+        "what it does not name has the defaults"
+    );
+    let mut tight = profile("a", 0, &[]);
+    tight.limits.evidence =
+        parts(90_000, &[(SourceId::EdacUe, 9, Verdict::Fail), (SourceId::EdacCe, 20, Verdict::Fail)]);
+    let both = in_force(&base, &[&tight]).unwrap().bounds.evidence;
+    assert_eq!(both.edac_ue, CountRule { above: 5, verdict: Verdict::Fail });
+    assert_eq!(both.edac_ce, CountRule { above: 20, verdict: Verdict::Fail });
+    assert_eq!(both.throttle, alone.throttle, "what a profile does not name stays");
+    assert_eq!(both.temperature.map(|rule| rule.max_mc), Some(90_000));
+    tight.limits.evidence = parts(99_000, &[(SourceId::EdacUe, 0, Verdict::Pass)]);
+    let both = in_force(&base, &[&tight]).unwrap().bounds.evidence;
+    assert_eq!((both.edac_ue, both.temperature.map(|rule| rule.max_mc)), (alone.edac_ue, Some(95_000)));
 }
 
 #[test]

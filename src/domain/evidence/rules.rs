@@ -121,6 +121,17 @@ impl EvidenceRules {
         *self == Self::default()
     }
 
+    /// The rules of counted sources, the gravest first.
+    pub const fn counts(&self) -> [(SourceId, CountRule); 5] {
+        [
+            (SourceId::EdacUe, self.edac_ue),
+            (SourceId::AerUncorrected, self.aer_uncorrected),
+            (SourceId::EdacCe, self.edac_ce),
+            (SourceId::AerCorrected, self.aer_corrected),
+            (SourceId::Throttle, self.throttle),
+        ]
+    }
+
     fn of(&mut self, source: SourceId) -> Option<&mut CountRule> {
         match source {
             SourceId::AerCorrected => Some(&mut self.aer_corrected),
@@ -159,9 +170,11 @@ impl EvidenceRules {
     /// The tighter of two, for a profile over a base or today's over a stored plan's.
     #[must_use]
     pub fn tightened(&self, by: &Self) -> Self {
-        let count = |one: CountRule, other: CountRule| CountRule {
-            above: one.above.min(other.above),
-            verdict: one.verdict.max(other.verdict),
+        let count = |one: CountRule, other: CountRule| match (one.verdict, other.verdict) {
+            // A rule from which nothing follows must not lend its threshold to one from which something does.
+            (Verdict::Pass, Verdict::Inconclusive | Verdict::Fail) => other,
+            (Verdict::Inconclusive | Verdict::Fail, Verdict::Pass) => one,
+            (this, that) => CountRule { above: one.above.min(other.above), verdict: this.max(that) },
         };
         Self {
             lag_ms: self.lag_ms.max(by.lag_ms),
@@ -278,7 +291,12 @@ mod tests {
         let other = EvidenceRules { lag_ms: Millis(5_000), temperature: hot(85_000), ..EvidenceRules::default() };
         let both = one.tightened(&other);
         assert_eq!(both, other.tightened(&one));
-        assert_eq!(both.edac_ce, CountRule { above: 0, verdict: Verdict::Fail });
+        assert_eq!(both.edac_ce, lenient, "the default asks for nothing, and so takes nothing away");
+        let doubt = EvidenceRules {
+            edac_ce: CountRule { above: 3, verdict: Verdict::Inconclusive },
+            ..EvidenceRules::default()
+        };
+        assert_eq!(one.tightened(&doubt).edac_ce, CountRule { above: 3, verdict: Verdict::Fail });
         assert_eq!((both.lag_ms, both.temperature), (Millis(5_000), hot(85_000)));
         assert_eq!(one.tightened(&EvidenceRules::default()).temperature, hot(95_000));
     }

@@ -337,6 +337,15 @@ fn policy_explain() {
       max_subruns       at most 10000     default
       max_step_timeout  at most 1h        default
       max_log           at most 256MiB    default
+
+    evidence, of one step
+      edac_ue          above 0  at least fail
+      aer_uncorrected  above 0  at least fail
+      edac_ce          above 0  noted
+      aer_corrected    above 0  noted
+      throttle         above 0  at least inconclusive
+      temperature      any      noted
+      lag              1.1s     waited after a step where errors are counted late
     => 0
     "#);
 }
