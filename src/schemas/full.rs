@@ -141,6 +141,15 @@ max_subruns: 100
 max_step_timeout: 1h
 max_log: 256MiB
 severity: { sc: 16, ac: 8, sdc: 4, ue: 2, ce: 1 }
+controllers: [sim_rail]
+evidence:
+  lag: 1500ms
+  edac_ue: { above: 0, verdict: fail }
+  edac_ce: { above: 10, verdict: pass }
+  aer_uncorrected: { above: 0, verdict: fail }
+  aer_corrected: { above: 100, verdict: inconclusive }
+  throttle: { above: 0, verdict: inconclusive }
+  temperature: { max: 95C, cool_to: 75.5C, cool_for: 5m }
 ",
     ),
     (
@@ -159,6 +168,8 @@ policy:
   max_step_timeout: 1h
   max_log: 256MiB
   severity: { sc: 16 }
+  controllers: [sim_rail]
+  evidence: { lag: 5s, throttle: { verdict: fail }, temperature: { max: 90C } }
 "#,
     ),
     (

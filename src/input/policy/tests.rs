@@ -335,3 +335,102 @@ fn profiles() {
       = help: `policy` takes a map of `limits`, `params`, `max_subruns`, `max_step_timeout`, `max_log`, `severity`, `controllers`, `evidence`
     ");
 }
+
+#[test]
+fn what_follows_from_evidence_is_read() {
+    let policy = testing::sound(
+        "name: safety\nlimits: {}\nevidence:\n  lag: 2s\n  edac_ce: { above: 10, verdict: fail }\n  throttle: {}\n\
+         \x20 aer_corrected: { above: 3 }\n  temperature: { max: 95C }\n",
+        read,
+    );
+    let parts = policy.limits.evidence.unwrap().value;
+    let temperature = TemperatureRule { max_mc: 95_000, cool_to_mc: 85_000, cool_for_ms: Millis(300_000) };
+    assert_eq!((parts.lag, parts.temperature), (Some(Millis(2_000)), Some(temperature)));
+    let counts: Vec<String> = parts.counts.iter().map(|(s, r)| format!("{s} {} {}", r.above, r.verdict)).collect();
+    assert_eq!(counts, ["aer_corrected 3 pass", "edac_ce 10 fail", "throttle 0 inconclusive"]);
+    assert_eq!(testing::sound("name: safety\nlimits: {}\n", read).limits.evidence, None);
+}
+
+#[test]
+fn mistakes_in_the_rules_of_evidence() {
+    insta::assert_snapshot!(
+        check("name: safety\nlimits: {}\nevidence:\n  edac_eu: { above: 0 }\n  edac_ce: { above: -1, verdict: error }\n  throttle: 5\n  temperature: { max: 95, cool_to: 99C }\n  kernel_log: { above: 0 }\n  lag:\n"),
+        @r"
+        error: unknown key `edac_eu` in `evidence`
+         --> policy/safety.yaml:4:3
+          |
+        4 |   edac_eu: { above: 0 }
+          |   ^^^^^^^
+          |
+          = help: did you mean `edac_ue`?
+
+        error: `above` takes a whole number, at least 0, not `-1`
+         --> policy/safety.yaml:5:21
+          |
+        5 |   edac_ce: { above: -1, verdict: error }
+          |                     ^^
+
+        error: `verdict` takes one of `pass`, `inconclusive`, `fail`, not `error`
+         --> policy/safety.yaml:5:34
+          |
+        5 |   edac_ce: { above: -1, verdict: error }
+          |                                  ^^^^^
+
+        error: `throttle` takes a map of `above`, `verdict`
+         --> policy/safety.yaml:6:13
+          |
+        6 |   throttle: 5
+          |             ^ not this
+
+        error: `max`: a temperature needs its unit
+         --> policy/safety.yaml:7:23
+          |
+        7 |   temperature: { max: 95, cool_to: 99C }
+          |                       ^^
+          |
+          = help: write `95C`
+
+        error: unknown key `kernel_log` in `evidence`
+         --> policy/safety.yaml:8:3
+          |
+        8 |   kernel_log: { above: 0 }
+          |   ^^^^^^^^^^
+          |
+          = help: keys here: `lag`, `edac_ue`, `edac_ce`, `aer_uncorrected`, `aer_corrected`, `throttle`, `temperature`
+
+        error: `lag` has nothing after it
+         --> policy/safety.yaml:9:3
+          |
+        9 |   lag:
+          |   ^^^
+          |
+          = help: write a value, or take the key out
+        "
+    );
+    insta::assert_snapshot!(
+        check("name: safety\nlimits: {}\nevidence:\n  temperature: { max: 95C, cool_to: 95C }\n"),
+        @r"
+        error: `cool_to` is not below `max`
+         --> policy/safety.yaml:4:37
+          |
+        4 |   temperature: { max: 95C, cool_to: 95C }
+          |                                     ^^^
+          |
+         ::: policy/safety.yaml:4:23
+          |
+        4 |   temperature: { max: 95C, cool_to: 95C }
+          |                       --- max
+          |
+          = help: a step would be started as hot as the last one ended
+        "
+    );
+    insta::assert_snapshot!(profile("name: p\nmatch: {}\npolicy: { evidence: { temperature: { cool_for: 1m } } }\n"), @r"
+    error: `temperature` has no `max`
+     --> policy/profiles/p.yaml:3:36
+      |
+    3 | policy: { evidence: { temperature: { cool_for: 1m } } }
+      |                                    ^^^^^^^^^^^^^^^^
+      |
+      = help: `max` takes a temperature with its unit, as in `95C`
+    ");
+}
