@@ -17,6 +17,8 @@ mod documents;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod evidence_page;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod maintain;
