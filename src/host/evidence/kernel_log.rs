@@ -139,8 +139,9 @@ impl KernelLog {
             if line.starts_with(' ') {
                 continue;
             }
-            let text = message(line);
-            if let Some(tells) = self.patterns.tells(text) {
+            if let Some(text) = message(line)
+                && let Some(tells) = self.patterns.tells(text)
+            {
                 add(logged, tells, text);
             }
         }
@@ -163,11 +164,17 @@ fn add(logged: &mut Logged, tells: Tells, text: &str) {
     }
 }
 
-/// The text behind `priority,number,time,flags;`; a line without that head is all text.
-fn message(line: &str) -> &str {
+/// The text behind `priority,number,time,flags;`; a line without that head is all text. Nothing where it is not the kernel
+/// that speaks: programs may write there as well, and what one of them says is no evidence.
+fn message(line: &str) -> Option<&str> {
+    /// Of a priority these bits are the level; the others say who speaks, and the kernel is zero.
+    const LEVELS: u32 = 8;
     match line.split_once(';') {
-        Some((head, text)) if head.starts_with(|c: char| c.is_ascii_digit()) && head.matches(',').count() >= 2 => text,
-        _ => line,
+        Some((head, text)) if head.matches(',').count() >= 2 => match head.split(',').next()?.parse::<u32>() {
+            Ok(priority) => (priority < LEVELS).then_some(text),
+            Err(_) => Some(line),
+        },
+        _ => Some(line),
     }
 }
 
@@ -223,6 +230,8 @@ mod tests {
         };
         check("", "0 0 0 0 ");
         check("6,2,9,-;eth0: link up\n", "0 0 0 0 ");
+        // Said by a program: 30 is the level 6 of daemons.
+        check("30,2,9,-;logger: EDAC MC0: 1 UE on DIMM1\n", "0 0 0 0 ");
         check("3,3,9,-;EDAC MC0: 2 CE on DIMM\u{1b}[2J1\n SUBSYSTEM=edac\n", "1 0 0 0 EDAC MC0: 2 CE on DIMM[2J1");
         // A line in two pieces is told once it is whole.
         check("3,4,9,-;EDAC MC0: 1 U", "0 0 0 0 ");
