@@ -42,7 +42,7 @@ struct Counter {
 /// The counters of a machine.
 #[derive(Debug)]
 pub struct Counters {
-    counters: Vec<Counter>,
+    all: Vec<Counter>,
     found: Sources,
     /// Sources of which not every counter is read.
     cut: BTreeSet<SourceId>,
@@ -60,8 +60,8 @@ impl Counters {
         aer(roots, &mut counters);
         energy(roots, &mut counters);
         let cut = cut(&mut counters, MOST);
-        let mut all = Self { counters, found: Sources::new(), cut };
-        let look = all.look();
+        let mut counters = Self { all: counters, found: Sources::new(), cut };
+        let look = counters.look();
         for (source, looked_for) in [
             (SourceId::EdacCe, "devices/system/edac/mc"),
             (SourceId::EdacUe, "devices/system/edac/mc"),
@@ -70,9 +70,10 @@ impl Counters {
             (SourceId::AerUncorrected, "aer_dev_nonfatal, aer_dev_fatal of PCI devices"),
             (SourceId::Energy, "class/powercap/intel-rapl"),
         ] {
-            all.found.insert(source, all.availability(source, looked_for, &look));
+            let found = counters.availability(source, looked_for, &look);
+            counters.found.insert(source, found);
         }
-        all
+        counters
     }
 
     /// What was found of each source.
@@ -89,8 +90,7 @@ impl Counters {
             let detail = format!("{looked_for}: this host has more counters than the {MOST} that are read");
             return Found { status: Status::Error, detail: Some(detail) };
         }
-        let mut own =
-            self.counters.iter().zip(look).filter(|(counter, _)| counter.source == source && counter.is_total);
+        let mut own = self.all.iter().zip(look).filter(|(counter, _)| counter.source == source && counter.is_total);
         let Some((counter, first)) = own.next() else {
             return Found { status: Status::Absent, detail: Some(looked_for.to_owned()) };
         };
@@ -111,13 +111,13 @@ impl Counters {
 
     /// Reads them all.
     pub fn look(&self) -> Look {
-        self.counters.iter().map(Counter::read).collect()
+        self.all.iter().map(Counter::read).collect()
     }
 
     /// What happened between two looks, of each source that is there.
     pub fn between(&self, from: &Look, to: &Look) -> Observed {
         let mut sums: BTreeMap<SourceId, Result<Counted, String>> = BTreeMap::new();
-        for (counter, (from, to)) in self.counters.iter().zip(from.iter().zip(to)) {
+        for (counter, (from, to)) in self.all.iter().zip(from.iter().zip(to)) {
             if !self.is_available(counter.source) {
                 continue;
             }
@@ -303,6 +303,7 @@ fn named(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use SourceId::{AerCorrected, EdacCe, Energy};
 
     #[test]
     fn of_too_many_no_source_is_half_counted() {
@@ -311,14 +312,12 @@ mod tests {
             Counter { source, place, file, form: Form::Plain, is_total }
         };
         let check = |most: usize, left: &[(SourceId, bool)], expected: &[SourceId]| {
-            use SourceId::{AerCorrected, EdacCe, Energy};
             let all = [(EdacCe, true), (EdacCe, false), (AerCorrected, true), (AerCorrected, true), (Energy, true)];
             let mut counters: Vec<Counter> = all.map(|(source, is_total)| counter(source, is_total)).into();
             assert_eq!(cut(&mut counters, most), expected.iter().copied().collect());
             let found: Vec<(SourceId, bool)> = counters.iter().map(|c| (c.source, c.is_total)).collect();
             assert_eq!(found, left);
         };
-        use SourceId::{AerCorrected, EdacCe, Energy};
         let totals = [(EdacCe, true), (AerCorrected, true), (AerCorrected, true), (Energy, true)];
         let whole = [totals[0], (EdacCe, false), totals[1], totals[2], totals[3]];
         check(5, &whole, &[]);
