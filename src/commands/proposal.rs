@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::bounds::Candidate;
 use crate::domain::event::{Applied, AppliedFields, applied_key};
+use crate::domain::evidence::{Sources, Status};
 use crate::domain::headroom::{self, RailUse};
 use crate::domain::host::RuleOutcome;
 use crate::domain::name::Name;
@@ -40,6 +41,8 @@ pub struct Proposal {
     pub drift: Vec<String>,
     /// Executions in all.
     pub executions: u64,
+    /// Which evidence of the hardware can be had here; nothing where nobody has looked yet.
+    pub evidence: Sources,
 }
 
 /// The word.
@@ -72,6 +75,7 @@ impl Proposal {
             absolute: absolute.cloned().collect(),
             longest: planner::longest(experiment),
             executions: u64::from(experiment.sub_runs()) * u64::from(experiment.executions()),
+            evidence: Sources::new(),
             drift,
             bounds,
             plan: Arc::clone(plan),
@@ -89,6 +93,19 @@ impl Proposal {
             // No step sees it, or it sees it and nothing moves it.
             Some(Applied::None) | None => "nobody".to_owned(),
         }
+    }
+
+    /// As it is, with what was found of each source of evidence.
+    #[must_use]
+    pub fn seeing(mut self, evidence: Sources) -> Self {
+        self.evidence = evidence;
+        self
+    }
+
+    /// Sources of evidence that are available, and all that there are; nothing where nobody has looked.
+    pub fn evidence_counts(&self) -> Option<(usize, usize)> {
+        let available = self.evidence.values().filter(|found| found.status == Status::Available).count();
+        (!self.evidence.is_empty()).then_some((available, self.evidence.len()))
     }
 
     /// What a careful engineer would ask about besides the limits, a sentence each. What stands in them comes from outside.

@@ -139,7 +139,7 @@ fn a_controller_that_fails_is_a_point_not_held() {
     let mut bench = railed(1);
     bench.hear(Input::Begin);
     bench.hear(Input::Entered);
-    assert_eq!(bench.hear(Input::RailsRead(Err("gone".to_owned()))), "leave");
+    assert_eq!(bench.hear(Input::RailsRead(Err("gone".to_owned()))), "+rail_not_held leave");
     assert!(bench.hear(Input::Left).contains("+closed:inconclusive"));
 }
 

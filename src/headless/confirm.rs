@@ -7,6 +7,7 @@ use std::io::{self, BufRead, Write};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::commands::proposal::{Answer, Proposal};
+use crate::domain::evidence::sources_shown;
 use crate::domain::headroom::RailUse;
 use crate::domain::host::HostFacts;
 use crate::domain::units::gibibytes;
@@ -51,6 +52,9 @@ pub fn text(proposal: &Proposal) -> String {
             count(proposal.executions, "execution")
         ),
     );
+    if !proposal.evidence.is_empty() {
+        say("evidence", &sources_shown(&proposal.evidence));
+    }
     if proposal.rails.is_empty() {
         say("rails", "none planned: the unit runs as it stands");
     } else {

@@ -1,6 +1,7 @@
 //! The rails' part of a run: moved before the steps that want them elsewhere, looked at once more after them, and brought
 //! home before anything else follows. Pure like the rest of the dispatcher.
 
+use crate::domain::event::RailNotHeld;
 use crate::domain::plan::{PlannedStep, SubRun};
 use crate::domain::rails::{Levels, setpoints};
 use crate::domain::verdict::CancelReason;
@@ -48,7 +49,12 @@ impl Dispatcher {
     pub(super) fn rails_read(&mut self, now: Now, sub_run: SubRun, wanted: Levels, read: Result<Levels, String>) {
         let taken = match read {
             Ok(read) => self.rails.read_at_home(read, &self.bounds),
-            Err(why) => return self.leave(sub_run, Some(not_held(&why))),
+            Err(why) => {
+                for (rail, setpoint) in wanted {
+                    self.record(now, RailNotHeld { rail, setpoint, readback: None, reason: why.clone() });
+                }
+                return self.leave(sub_run, Some(not_held(&why)));
+            }
         };
         match taken {
             Ok(()) if self.stop_reason().is_some() => {

@@ -124,7 +124,8 @@ fn lines(confirm: &Confirm, width: u16, look: &Look) -> Vec<Line> {
     let (sub_runs, executions) = (experiment.sub_runs(), proposal.executions);
     let (flow, margin, seed) = (&experiment.flow, &experiment.margin, experiment.global_seed);
     say("plan", &format!("{flow} x {margin}: {sub_runs} points, {executions} executions, seed {seed}"));
-    say("time", &took);
+    let evidence = proposal.evidence_counts().map(|(here, all)| format!("  evidence from {here} of {all} sources"));
+    say("time", &format!("{took}{}", evidence.unwrap_or_default()));
     lines.push(Line::new());
     if proposal.rails.is_empty() {
         lines.push(Line::new().then("no rail is planned: the unit runs as it stands", look.of(Slot::Dialog)));
