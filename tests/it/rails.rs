@@ -245,6 +245,71 @@ fn a_runner_killed_while_its_controller_hangs_leaves_nothing_away() {
     assert!(writes.trim_end().ends_with("nominal sim"), "{writes}");
 }
 
+/// Killed once so many writes were made: on the way there, at the setpoint, on the way home.
+#[test]
+fn a_runner_killed_at_any_write_leaves_nothing_away() {
+    // Down and home again are seven writes, of which a rail that was let go in the middle needs fewer.
+    for writes in 1..=6 {
+        let bench = quick("", "settle: 100ms\n");
+        let live = Live::start(&bench);
+        until("the writes", LONG, || {
+            fs::read_to_string(bench.path("writes")).is_ok_and(|text| text.lines().count() >= writes)
+        });
+        live.killed();
+        let lines = rail_lines(&bench);
+        assert_eq!(lines.last().map(String::as_str), Some("rail_restored by guardian"), "{writes}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_runner_killed_before_it_moves_anything_leaves_everything_as_it_is() {
+    let bench = bench("--hang get", "timeout: 20s\n");
+    let live = Live::start(&bench);
+    live.reaches("subrun_opened");
+    live.signal(Signal::KILL);
+    live.code();
+    assert!(!bench.path("writes").exists());
+    let runs = bench.path("runs").display().to_string();
+    until("the guardian's end", PROMISED, || guardians(&runs).is_empty());
+    assert!(!bench.runs().iter().any(|file| file.ends_with("/rails.json")));
+}
+
+/// A tmpfs, mounted until this is dropped; none where we have no right to.
+struct Disk<'b>(&'b str);
+
+impl<'b> Disk<'b> {
+    fn mount(at: &'b str, size: &str) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        let size = format!("size={size}");
+        let mount = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs", at]).output();
+        if !mount.is_ok_and(|output| output.status.success()) {
+            eprintln!("skipped: no right to mount a tmpfs");
+            return None;
+        }
+        Some(Self(at))
+    }
+}
+
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        drop(std::process::Command::new("umount").arg(self.0).output());
+    }
+}
+
+#[test]
+fn a_full_disk_is_no_reason_to_stay_away() {
+    let bench = bench("", "");
+    let at = bench.path("runs").display().to_string();
+    let Some(_disk) = Disk::mount(&at, "512k") else { return };
+    // The artifact folder is the working directory.
+    bench.program("diags/probe.sh", "#!/bin/sh\ndd if=/dev/zero of=full bs=4k 2>/dev/null\nsleep 20\n");
+    let told = run(&bench);
+    assert_eq!(told.code, 4, "{}", told.all());
+    assert!(told.stderr.contains("no room is left"), "{}", told.all());
+    assert_eq!(stands(&bench), NOMINAL);
+    assert!(fs::read_to_string(bench.path("writes")).unwrap().trim_end().ends_with("nominal sim"));
+}
+
 #[test]
 fn a_regulator_that_does_not_obey_is_no_failure_of_the_unit() {
     let check = |options: &str, more: &str, code: i32, reason: &str| {
