@@ -171,15 +171,6 @@ impl RailLevel {
         }
     }
 
-    /// This level where it says something, else the other.
-    #[must_use]
-    pub fn over(&self, other: &Self) -> Self {
-        Self {
-            voltage_uv: self.voltage_uv.or(other.voltage_uv),
-            frequency_khz: self.frequency_khz.or(other.frequency_khz),
-        }
-    }
-
     /// Whether no field is known.
     pub const fn is_empty(&self) -> bool {
         self.voltage_uv.is_none() && self.frequency_khz.is_none()

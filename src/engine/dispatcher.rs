@@ -105,8 +105,7 @@ impl Dispatcher {
     pub fn new(admitted: &Admitted<Plan>, header: RunHeader, orders: Orders) -> Self {
         let plan = Arc::clone(admitted.value());
         // A dry run moves nothing.
-        let rails =
-            if header.dry_run { RailBook::default() } else { RailBook::new(plan.experiment.controllers.clone()) };
+        let rails = if header.dry_run { RailBook::default() } else { RailBook::new(&plan.experiment) };
         Self {
             state: RunState::new(header, Arc::clone(&plan)),
             executions: plan.experiment.executions(),

@@ -1,9 +1,12 @@
 //! Where the rails of a run are, as far as it is known, and what that means for the sub-run: pure book-keeping for the
 //! dispatcher. Never reads and never moves a rail.
 
-use crate::domain::event::{RailHeld, RailMoving, RailNotHeld, RailNotRestored, RailRestored, RestoredBy};
+use std::collections::BTreeSet;
+
+use crate::domain::event::{RailHeld, RailLevel, RailMoving, RailNotHeld, RailNotRestored, RailRestored, RestoredBy};
 use crate::domain::margin::RailField;
 use crate::domain::name::Name;
+use crate::domain::plan::Experiment;
 use crate::domain::policy::Bounds;
 use crate::domain::rails::{Controllers, Levels, Write, controller_of, walk};
 
@@ -13,6 +16,8 @@ use super::effect::Home;
 #[derive(Debug, Default)]
 pub struct RailBook {
     controllers: Controllers,
+    /// The fields that the plan sets: all others are the rail's own, and are never told.
+    planned: BTreeSet<(Name, RailField)>,
     /// Where they were before this run moved any of them: once read, never changed.
     nominal: Option<Levels>,
     /// Where they were told to be; a rail that is home is not among them.
@@ -32,8 +37,26 @@ pub enum Unsafe {
 
 impl RailBook {
     /// Of a plan, before anything was read.
-    pub fn new(controllers: Controllers) -> Self {
-        Self { controllers, ..Self::default() }
+    pub fn new(experiment: &Experiment) -> Self {
+        let swept = experiment.axes.iter().flat_map(|axis| axis.columns.keys());
+        let planned = experiment.fixed.keys().chain(swept).map(|key| (key.rail.clone(), key.field)).collect();
+        Self { controllers: experiment.controllers.clone(), planned, ..Self::default() }
+    }
+
+    /// What was read of the fields that the plan sets.
+    fn planned_of(&self, read: Levels) -> Levels {
+        let mut planned = Levels::new();
+        for (rail, mut level) in read {
+            for field in RailField::ALL {
+                if !self.planned.contains(&(rail.clone(), field)) {
+                    level.set(field, None);
+                }
+            }
+            if !level.is_empty() {
+                planned.insert(rail, level);
+            }
+        }
+        planned
     }
 
     /// Whether nothing here can move.
@@ -63,6 +86,7 @@ impl RailBook {
 
     /// Takes in what was read while the rails are home. The first time that is nominal.
     pub fn read_at_home(&mut self, read: Levels, bounds: &Bounds) -> Result<(), Unsafe> {
+        let read = self.planned_of(read);
         for (rail, level) in &read {
             for field in RailField::ALL {
                 let Some(value) = level.of(field) else { continue };
@@ -99,8 +123,16 @@ impl RailBook {
         let (mut from, mut to) = (Levels::new(), Levels::new());
         let mut lines = vec![];
         for (rail, home) in &nominal {
-            let at = self.setpoints.get(rail).map_or(*home, |setpoint| setpoint.over(home));
-            let aim = wanted.get(rail).map_or(*home, |setpoint| setpoint.over(home));
+            let (old, new) = (self.setpoints.get(rail), wanted.get(rail));
+            let (mut at, mut aim) = (RailLevel::default(), RailLevel::default());
+            for field in RailField::ALL {
+                let (old, new) = (old.and_then(|level| level.of(field)), new.and_then(|level| level.of(field)));
+                // What neither point says anything about is not told anything.
+                if old.or(new).is_some() {
+                    at.set(field, old.or(home.of(field)));
+                    aim.set(field, new.or(home.of(field)));
+                }
+            }
             if at != aim {
                 lines.push(RailMoving { rail: rail.clone(), from: at, to: aim });
                 from.insert(rail.clone(), at);

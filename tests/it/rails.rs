@@ -178,6 +178,17 @@ fn every_write_follows_the_protocol() {
 }
 
 #[test]
+fn a_field_that_the_point_does_not_name_is_never_told() {
+    let bench = quick("", "");
+    bench.edit("margins/down.yaml", ", frequency: 2GHz", "");
+    let told = run(&bench);
+    assert_eq!(told.code, 0, "{}", told.all());
+    let writes = fs::read_to_string(bench.path("writes")).unwrap();
+    assert!(writes.contains("set sim voltage_uv=900000\n") && !writes.contains("frequency"), "{writes}");
+    assert_eq!(stands(&bench), NOMINAL);
+}
+
+#[test]
 fn every_way_out_ends_at_nominal() {
     let check = |name: &str, code: i32, ways: &dyn Fn(&Live<'_>)| {
         let bench = bench("", "");
