@@ -6,9 +6,9 @@ use crate::cli::{application, history, maintenance, manual, reports, start, surr
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::inspect::Listing;
+use crate::commands::rails::BroughtHome;
 use crate::commands::rerun::Selection;
 use crate::commands::{adapters, inspect, margins, policy, rails, themes};
-use crate::domain::name::Name;
 use crate::domain::verdict::exit;
 use crate::headless::progress::Verbosity;
 use crate::headless::{explain, lists};
@@ -93,12 +93,11 @@ fn rails_status(context: &Context, console: &mut Console) -> Result<u8, Failure>
 fn rails_restore(context: &Context, console: &mut Console) -> Result<u8, Failure> {
     let (brought, rails) = rails::restore(context)?;
     for home in &brought {
-        let names: Vec<&str> = home.rails.keys().map(Name::as_str).collect();
-        console.err.line(&format!("run {} had left {} away", home.run, names.join(", ")));
+        console.err.line(&home.says());
     }
     console.result(&rails.rows, || lists::rails(&rails.rows));
     console.problems(&rails.problems, &rails.sources);
-    let is_well = rails.is_well() && brought.iter().all(|home| home.rails.values().all(Result::is_ok));
+    let is_well = rails.is_well() && brought.iter().all(BroughtHome::is_well);
     Ok(if is_well { exit::PASS } else { exit::RIG })
 }
 

@@ -213,7 +213,7 @@ A run brings its rails home itself, and its guardian does when it dies; this is 
 Example:
   road_runner rails restore
 
-Exit codes: 0 all are home, 2 a run that is going on has rails away, 4 a rail is not home";
+Exit codes: 0 all are home, 2 a run is going on, 4 a rail is not home";
 
 /// Of `explain`.
 pub const EXPLAIN: &str = "\

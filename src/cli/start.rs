@@ -212,7 +212,9 @@ fn execute_prepared(
                     console.err.line(&format!("changed since the plan was made: {}", sanitize::line(drift)));
                 }
             }
-            Verbosity::Verbose => console.err.text(&confirm::text(&prepared.proposal)),
+            Verbosity::Verbose => {
+                console.err.text(&confirm::text(&prepared.proposal.for_decision(context)));
+            }
         }
     }
     let (problems, sources) = report::warnings(context);

@@ -24,7 +24,7 @@ use crate::domain::policy::BoundsInForce;
 use crate::domain::problem::Problem;
 use crate::domain::sanitize;
 use crate::domain::seed::Seed;
-use crate::host::{collect, evidence};
+use crate::host::collect;
 use crate::input::catalogue::{Catalogue, Entry};
 use crate::input::check;
 use crate::input::problem::Problems;
@@ -135,7 +135,6 @@ pub(super) fn judge(context: &Context, asked: &Asked, host: Option<&HostFacts>) 
     if problems.has_errors() {
         return Err(Failure::input(problems, sources).into());
     }
-    let is_preview = host.is_some();
     let host = host.cloned().unwrap_or_else(|| collect::host_facts(&context.roots));
     let (in_force, candidates) = bounds_in_force(&catalogue, &host, &sources)?;
     let armed = catalogue.adapters.controllers.values().filter(|controller| in_force.bounds.arms(&controller.name));
@@ -176,9 +175,7 @@ pub(super) fn judge(context: &Context, asked: &Asked, host: Option<&HostFacts>) 
         Ok(admitted) => admitted,
         Err(violations) => return Err(refuse(&violations, Some(plan))),
     };
-    // A preview is made often, and says nothing of evidence.
-    let seen = if is_preview { BTreeMap::new() } else { evidence::sources(&context.roots) };
-    let proposal = Proposal::new(&plan, in_force.bounds, &candidates, vec![]).seeing(seen);
+    let proposal = Proposal::new(&plan, in_force.bounds, &candidates, vec![]);
     let inputs = documents.into_iter().map(|d| (d.path, PathBuf::from(d.shown))).collect();
     Ok(Prepared { admitted, proposal, inputs, warnings: problems, sources, source_run: None })
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::commands::context::Context;
 use crate::domain::bounds::Candidate;
 use crate::domain::event::{Applied, AppliedFields, applied_key};
 use crate::domain::evidence::{Sources, Status};
@@ -13,6 +14,7 @@ use crate::domain::planner;
 use crate::domain::policy::Bounds;
 use crate::domain::rails::controller_of;
 use crate::domain::units::Millis;
+use crate::host::evidence;
 
 /// A plan that could run, waiting for a word.
 #[derive(Debug, Clone)]
@@ -95,11 +97,11 @@ impl Proposal {
         }
     }
 
-    /// As it is, with what was found of each source of evidence.
+    /// As whoever decides is to see it: with what can be found here of each source of evidence. Sensors are asked, so it is
+    /// not for a plan that nobody is about to run.
     #[must_use]
-    pub fn seeing(mut self, evidence: Sources) -> Self {
-        self.evidence = evidence;
-        self
+    pub fn for_decision(&self, context: &Context) -> Self {
+        Self { evidence: evidence::sources(&context.roots), ..self.clone() }
     }
 
     /// Sources of evidence that are available, and all that there are; nothing where nobody has looked.

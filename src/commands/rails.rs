@@ -1,13 +1,14 @@
 //! Rails outside of a run: where they are, and bringing home what a run left away. Never moves a rail anywhere else.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
-use crate::commands::plan;
+use crate::commands::{plan, run};
 use crate::domain::adapter::Controller;
 use crate::domain::event::{RailLevel, RestoredBy};
 use crate::domain::name::Name;
@@ -15,8 +16,7 @@ use crate::domain::plan::Executable;
 use crate::domain::rails::PlannedController;
 use crate::engine::environment::BaseEnvironment;
 use crate::engine::homecoming::{self, Hands};
-use crate::engine::process_tree::Reaper;
-use crate::engine::rails::{Driver, Gear};
+use crate::engine::rails::Gear;
 use crate::host::collect;
 use crate::input::catalogue::Catalogue;
 use crate::input::problem::Problems;
@@ -24,8 +24,8 @@ use crate::input::source::Sources;
 use crate::store::StoreError;
 use crate::store::history;
 use crate::store::layout::RunDir;
-use crate::store::lock::{self, Holder, Lock, LockScope, LockStatus};
-use crate::store::rails::{self, KeptRails};
+use crate::store::lock::{self, Lock, LockScope, LockStatus};
+use crate::store::rails::{self, Driver, KeptRails};
 use crate::store::run_id::RunId;
 
 /// How long a run that moves the same rails is waited for: a guardian at work needs no longer.
@@ -51,6 +51,16 @@ pub struct RailRow {
     pub nominal: Option<RailLevel>,
     /// The run that has it away.
     pub run: Option<String>,
+}
+
+impl RailRow {
+    /// Takes in where it reads, or why not.
+    fn reads(&mut self, outcome: Result<RailLevel, String>) {
+        match outcome {
+            Ok(level) => self.readback = Some(level),
+            Err(why) => self.error = Some(why),
+        }
+    }
 }
 
 /// Rails, and what is wrong with the files that say so.
@@ -89,16 +99,6 @@ fn keepers(context: &Context) -> Result<Vec<Unfinished>, Failure> {
     Ok(found)
 }
 
-fn holder(id: &RunId) -> Holder {
-    Holder {
-        pid: std::process::id(),
-        start_ticks: crate::engine::survivors::own_start_ticks(),
-        boot_id: String::new(),
-        host: String::new(),
-        run_id: id.to_string(),
-    }
-}
-
 fn hands(context: &Context, by: RestoredBy) -> Hands {
     Hands { path: context.path.clone(), home: context.home.clone(), by }
 }
@@ -113,6 +113,17 @@ pub struct BroughtHome {
 }
 
 impl BroughtHome {
+    /// That it had to be done: `run rr-.. had left core, mem away`.
+    pub fn says(&self) -> String {
+        let names: Vec<&str> = self.rails.keys().map(Name::as_str).collect();
+        format!("run {} had left {} away", self.run, names.join(", "))
+    }
+
+    /// Whether all of it went well.
+    pub fn is_well(&self) -> bool {
+        self.rails.values().all(Result::is_ok)
+    }
+
     /// What of it went wrong.
     fn stuck(&self) -> Option<String> {
         let stuck =
@@ -148,7 +159,7 @@ fn take_home(
     let Unfinished { id, dir, .. } = unfinished;
     let give_up = Instant::now() + if waits { WAIT } else { Duration::ZERO };
     let _lock = loop {
-        match Lock::acquire(&dir.lock(), LockScope::Run, &holder(id)) {
+        match Lock::acquire(&dir.lock(), LockScope::Run, &homecoming::holder(&context.roots, &id.to_string())) {
             Ok(lock) => break lock,
             Err(StoreError::Locked { .. }) if KeptRails::read(dir)?.is_none_or(|kept| kept.is_home) => return Ok(None),
             Err(StoreError::Locked { .. }) if !waits => return Ok(None),
@@ -168,16 +179,12 @@ fn take_home(
 pub fn status(context: &Context) -> Result<Rails, Failure> {
     let (gear, mut rails) = workspace(context)?;
     let keepers = keepers(context)?;
-    homecoming::in_runtime(&context.workspace, async {
-        let reaper = Reaper::new().map_err(|error| Failure::rig(format!("failed to prepare: {error}")))?;
+    homecoming::with_reaper(async |reaper| {
         for row in &mut rails.rows {
-            match gear.read(&reaper, &row.rail).await {
-                Ok(level) => row.readback = Some(level),
-                Err(why) => row.error = Some(why),
-            }
+            row.reads(gear.read(reaper, &row.rail).await);
         }
-        Ok::<(), Failure>(())
-    })??;
+    })
+    .map_err(unprepared)?;
     for row in &mut rails.rows {
         row.nominal = keepers.iter().find_map(|keeper| keeper.kept.nominal.get(&row.rail).copied());
         for keeper in keepers.iter().filter(|keeper| !keeper.kept.is_home) {
@@ -195,39 +202,37 @@ pub fn status(context: &Context) -> Result<Rails, Failure> {
 /// Brings every rail of this workspace home: first what runs left away, by what they kept; then every armed controller's
 /// own restore. Errors: a run that is going on has rails away.
 pub fn restore(context: &Context) -> Result<(Vec<BroughtHome>, Rails), Failure> {
-    let mut brought = vec![];
+    let mut brought: Vec<BroughtHome> = vec![];
     let mut nominal: BTreeMap<Name, RailLevel> = BTreeMap::new();
     for unfinished in keepers(context)?.into_iter().filter(|unfinished| !unfinished.kept.is_home) {
-        if matches!(lock::status(&unfinished.dir.lock())?, LockStatus::Held(_)) && is_away(&unfinished)? {
-            return Err(Failure::usage(format!("run {} is going on and has rails away", unfinished.id))
+        // Also between two sub-runs, when its rails are home: the next write is its own.
+        if matches!(lock::status(&unfinished.dir.lock())?, LockStatus::Held(_)) {
+            return Err(Failure::usage(format!("run {} is going on and moves rails", unfinished.id))
                 .hinted("it brings them home itself: stop it with `road_runner runs stop --now`"));
         }
         nominal.extend(unfinished.kept.nominal.clone());
         brought.extend(take_home(context, &unfinished, RestoredBy::Hand, false)?);
     }
+    // A run that has moved nothing yet would find its home moved.
+    let _host = run::host_lock(context, &homecoming::holder(&context.roots, "rails restore"))?;
     let (gear, mut rails) = workspace(context)?;
-    homecoming::in_runtime(&context.workspace, async {
-        let reaper = Reaper::new().map_err(|error| Failure::rig(format!("failed to prepare: {error}")))?;
-        for row in rails.rows.iter_mut().filter(|row| row.armed) {
-            let already = brought.iter().find_map(|home| home.rails.get(&row.rail));
-            let outcome = match already {
-                Some(outcome) => outcome.clone(),
-                None => gear.restore_by_hand(&reaper, &row.rail).await,
-            };
-            row.nominal = nominal.get(&row.rail).copied();
-            match outcome {
-                Ok(level) => row.readback = Some(level),
-                Err(why) => row.error = Some(why),
-            }
-        }
-        Ok::<(), Failure>(())
-    })??;
     rails.rows.retain(|row| row.armed);
+    homecoming::with_reaper(async |reaper| {
+        for row in &mut rails.rows {
+            row.nominal = nominal.get(&row.rail).copied();
+            row.reads(match brought.iter().find_map(|home: &BroughtHome| home.rails.get(&row.rail)) {
+                Some(already) => already.clone(),
+                None => gear.restore_by_hand(reaper, &row.rail).await,
+            });
+        }
+    })
+    .map_err(unprepared)?;
     Ok((brought, rails))
 }
 
-fn is_away(unfinished: &Unfinished) -> Result<bool, Failure> {
-    Ok(rails::away(&unfinished.dir)?.is_some_and(|away| !away.rails.is_empty()))
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unprepared(error: io::Error) -> Failure {
+    Failure::rig(format!("failed to prepare for calling controllers: {error}"))
 }
 
 /// The controllers of the workspace, ready to be called, and a row for each of their rails.

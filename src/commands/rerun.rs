@@ -18,7 +18,6 @@ use crate::domain::sanitize;
 use crate::domain::verdict::{Verdict, exit};
 use crate::host::collect;
 use crate::host::drift::{between, between_facts};
-use crate::host::evidence;
 use crate::host::sysinfo::Snapshot;
 use crate::input::catalogue::Catalogue;
 use crate::input::problem::Problems;
@@ -196,7 +195,7 @@ fn again(
     })?;
     let kept = plan.experiment.inputs.keys().map(|path| (inputs.join(path), PathBuf::from(path)));
     let inputs = kept.filter(|(from, _)| from.is_file()).collect();
-    let proposal = Proposal::new(&plan, bounds, &candidates, drifted).seeing(evidence::sources(&context.roots));
+    let proposal = Proposal::new(&plan, bounds, &candidates, drifted);
     Ok(Prepared { admitted, proposal, inputs, warnings: Problems::default(), sources, source_run })
 }
 

@@ -12,15 +12,15 @@ use crate::commands::rails;
 use crate::commands::record::{self, NewRecord};
 use crate::commands::report::{self, Written};
 use crate::domain::event::Recorded;
-use crate::domain::name::Name;
 use crate::domain::plan::Plan;
 use crate::domain::run_state::RunState;
 use crate::domain::verdict::exit;
+use crate::engine::homecoming;
 use crate::engine::runner::{self, Job};
 use crate::host::command::Limits;
+use crate::host::roots;
 use crate::host::sysinfo::{Snapshot, Sysinfo};
 use crate::host::tools::ToolQuery;
-use crate::host::{process, roots};
 use crate::store::StoreError;
 use crate::store::atomic;
 use crate::store::history;
@@ -77,8 +77,8 @@ pub fn run(
     face: &mut dyn Face,
     again: &dyn Fn() -> Result<Prepared, Failure>,
 ) -> Result<Ended, Failure> {
-    confirm(prepared, options, face, again)?;
-    let holder = holder(context, prepared);
+    confirm(context, prepared, options, face, again)?;
+    let holder = |run_id: &str| homecoming::holder(&context.roots, run_id);
     let draft = record::draft(
         context,
         &NewRecord {
@@ -93,8 +93,7 @@ pub fn run(
     if !options.dry_run {
         let moves = !prepared.plan().experiment.controllers.is_empty();
         for home in rails::restore_first(context, moves)? {
-            let names: Vec<&str> = home.rails.keys().map(Name::as_str).collect();
-            face.tell(&format!("run {} had left {} away: brought home", home.run, names.join(", ")));
+            face.tell(&format!("{}: brought home", home.says()));
         }
     }
     // Held before it can be seen: nobody ever takes a run that is being started for an interrupted one.
@@ -134,6 +133,7 @@ fn ended(finish: runner::Finish, dir: &RunDir, late: Option<String>, reports: Wr
 }
 
 fn confirm(
+    context: &Context,
     prepared: &Prepared,
     options: Options<'_>,
     face: &mut dyn Face,
@@ -157,7 +157,7 @@ fn confirm(
         }
         return Ok(());
     }
-    match face.ask(proposal) {
+    match face.ask(&proposal.for_decision(context)) {
         Answer::Run => {}
         Answer::Declined => return Err(Failure::safety("declined; nothing was started")),
         Answer::NobodyToAsk => {
@@ -176,21 +176,8 @@ fn changed() -> Failure {
     Failure::safety("the plan changed while it was being confirmed; nothing was started").hinted("look at it again")
 }
 
-/// Who holds the locks of this run.
-fn holder(context: &Context, prepared: &Prepared) -> impl Fn(&str) -> Holder {
-    let start_ticks = process::own_identity(&context.roots).map(|identity| identity.start_ticks).unwrap_or_default();
-    let boot_id = roots::boot_id(&context.roots).unwrap_or_default();
-    let host = prepared.plan().host.hostname.clone().unwrap_or_default();
-    move |run_id| Holder {
-        pid: std::process::id(),
-        start_ticks,
-        boot_id: boot_id.clone(),
-        host: host.clone(),
-        run_id: run_id.to_owned(),
-    }
-}
-
-fn host_lock(context: &Context, holder: &Holder) -> Result<Lock, Failure> {
+/// Takes the host for one run. Errors: another has it.
+pub(super) fn host_lock(context: &Context, holder: &Holder) -> Result<Lock, Failure> {
     Lock::acquire_host(&context.host_locks, holder).map_err(|error| match error {
         StoreError::Locked { .. } => Failure::usage(format!("another run is going on here: failed to {error}"))
             .hinted("wait for it, stop it with `road_runner runs stop`, or give --allow-concurrent"),

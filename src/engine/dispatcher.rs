@@ -32,7 +32,7 @@ use super::effect::{Effect, EndCause, Ending, Input, Judged, Now, Start};
 use super::in_flight::{InFlight, Limits, Order};
 use super::rail_book::RailBook;
 use super::stop_line::StopLines;
-use evidence::Heat;
+use evidence::Hardware;
 use rails::{Return, Way};
 
 /// What a run is told besides its plan.
@@ -96,7 +96,7 @@ pub struct Dispatcher {
     interrupts: u32,
     lines: StopLines,
     rails: RailBook,
-    heat: Heat,
+    hardware: Hardware,
     out: Vec<Effect>,
 }
 
@@ -120,7 +120,7 @@ impl Dispatcher {
             interrupts: 0,
             lines: StopLines::default(),
             rails,
-            heat: Heat::default(),
+            hardware: Hardware::default(),
             out: vec![],
         }
     }
@@ -313,7 +313,7 @@ impl Dispatcher {
             }
             Input::LogFailed(why) => in_flight.end(now, EndCause::Log(why)),
             Input::TooHot(why) => {
-                self.heat.reason.get_or_insert_with(|| why.clone());
+                self.hardware.too_hot.get_or_insert_with(|| why.clone());
                 in_flight.end(now, EndCause::TooHot(why))
             }
             Input::Deadline => in_flight.deadline_reached(now),
@@ -362,8 +362,8 @@ impl Dispatcher {
 
     fn finish_step(&mut self, now: Now, sub_run: SubRun, start: &Start, in_flight: Option<&InFlight>, judged: Judged) {
         self.record_finish(now, start, in_flight, judged);
-        self.heat.last_watched = Some(sub_run.index);
-        if let Some(reason) = self.heat.reason.clone() {
+        self.hardware.last_watched = Some(sub_run.index);
+        if let Some(reason) = self.hardware.too_hot.clone() {
             // Rails go home before the host cools down.
             return self.release(sub_run, Some(reason));
         }
@@ -425,7 +425,7 @@ impl Dispatcher {
                 self.record(now, SubrunFinished { id, index, verdict, effects, reason: Some(reason) });
                 continue;
             }
-            if self.heat.reason.is_some() {
+            if self.hardware.too_hot.is_some() {
                 self.next_sub_run = index;
                 self.out.push(Effect::CoolDown);
                 self.phase = Phase::Cooling;

@@ -16,12 +16,16 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::domain::event::RestoredBy;
+use crate::host::roots::Roots;
+use crate::store::StoreError;
 use crate::store::layout::RunDir;
-use crate::store::lock::{Holder, Lock, LockScope};
+use crate::store::lock::{Lock, LockScope};
 use crate::store::rails::KeptRails;
 use crate::store::run_id::RunId;
 
 use super::homecoming::{self, Hands};
+use super::process_tree::Reaper;
+use super::survivors;
 
 /// The program's first argument that makes it start a guardian and end.
 pub const LAUNCH: &str = "--launch-guardian";
@@ -67,12 +71,10 @@ impl Guardian {
             .stdin(reads)
             .stdout(says)
             .stderr(Stdio::null());
-        let launched = command.spawn()?.wait()?;
+        // How it ended proves nothing, and where SIGCHLD is ignored nobody can say: the guardian's own word does.
+        drop(command.spawn()?.wait());
         // The descriptors that the command still has would keep the pipes open.
         drop(command);
-        if !launched.success() {
-            return Err(io::Error::other(format!("it ended with {launched}")));
-        }
         let mut polled = [PollFd::new(&ready, PollFlags::IN)];
         if poll(&mut polled, Some(&START_LIMIT))? == 0 {
             return Err(io::Error::other("it did not say that it is there"));
@@ -113,17 +115,13 @@ pub fn launch(arguments: &[PathBuf]) -> ExitCode {
 pub fn watch(arguments: &[PathBuf], path: &str, home: &str) -> ExitCode {
     let [runs, id] = arguments else { return ExitCode::FAILURE };
     let Some(id) = id.to_str().and_then(|id| RunId::parse(id).ok()) else { return ExitCode::FAILURE };
-    let (Ok(dir), Ok(runtime)) =
-        (RunDir::open(runs, &id), tokio::runtime::Builder::new_current_thread().enable_all().build())
-    else {
-        return ExitCode::FAILURE;
-    };
+    let Ok(dir) = RunDir::open(runs, &id) else { return ExitCode::FAILURE };
     // A leader of a group cannot leave its session; then it has one already.
     let _ = rustix::process::setsid();
     // The kernel's killer of last resort takes the runner first, where we may ask for that.
     drop(std::fs::write("/proc/self/oom_score_adj", "-500"));
     let hands = Hands { path: path.to_owned(), home: home.to_owned(), by: RestoredBy::Guardian };
-    runtime.block_on(async {
+    let watched = homecoming::with_reaper(async |reaper| {
         // Whoever stops the run asks the runner; what the guardian waits for is the runner's end.
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
         let deaf: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
@@ -134,8 +132,9 @@ pub fn watch(arguments: &[PathBuf], path: &str, home: &str) -> ExitCode {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
             is_away = line == MOVING;
         }
-        bring_home(&dir, &id, &hands, is_away).await
-    })
+        bring_home(reaper, &dir, &id, &hands, is_away).await
+    });
+    watched.unwrap_or(ExitCode::FAILURE)
 }
 
 /// Says it once, and nothing ever after.
@@ -148,39 +147,41 @@ fn say_ready() -> io::Result<()> {
     Ok(())
 }
 
-async fn bring_home(dir: &RunDir, id: &RunId, hands: &Hands, is_away: bool) -> ExitCode {
-    if !matches!(KeptRails::read(dir), Ok(Some(kept)) if !kept.is_home) {
+async fn bring_home(reaper: &Reaper, dir: &RunDir, id: &RunId, hands: &Hands, is_away: bool) -> ExitCode {
+    if !is_kept_away(dir) {
         return ExitCode::SUCCESS;
     }
     // What the runner left running would go on writing to the rails.
-    super::survivors::end(&id.to_string()).await;
-    let holder = Holder {
-        pid: std::process::id(),
-        start_ticks: super::survivors::own_start_ticks(),
-        boot_id: String::new(),
-        host: String::new(),
-        run_id: id.to_string(),
-    };
-    let mut lock = None;
-    for _ in 0..LOCK_TRIES {
-        lock = Lock::acquire(&dir.lock(), LockScope::Run, &holder).ok();
-        if lock.is_some() || matches!(KeptRails::read(dir), Ok(Some(kept)) if kept.is_home) {
-            break;
+    survivors::end(&id.to_string()).await;
+    let holder = homecoming::holder(&Roots::default(), &id.to_string());
+    let mut tries = 0;
+    let _lock = loop {
+        match Lock::acquire(&dir.lock(), LockScope::Run, &holder) {
+            Ok(lock) => break Some(lock),
+            // Whoever has it brings them home, or has done so.
+            Err(StoreError::Locked { .. }) if tries == LOCK_TRIES || !is_kept_away(dir) => return ExitCode::SUCCESS,
+            Err(StoreError::Locked { .. }) => tries += 1,
+            // A disk on which no lock can be written is no reason to leave a rail away.
+            Err(_) => break None,
         }
         tokio::time::sleep(LOCK_PAUSE).await;
-    }
-    let Some(_lock) = lock else { return ExitCode::SUCCESS };
+    };
     if !is_away {
         // It died between two sub-runs: there is nothing to do but to say so.
         let marked = homecoming::mark_home(dir);
         return if marked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     for attempt in 1..=TRIES {
-        match homecoming::bring_home(dir, id, hands).await {
+        match homecoming::bring_home(reaper, dir, id, hands).await {
             Ok(rails) if rails.values().all(Result::is_ok) => return ExitCode::SUCCESS,
             _ if attempt < TRIES => tokio::time::sleep(BETWEEN_TRIES).await,
             _ => {}
         }
     }
     ExitCode::FAILURE
+}
+
+/// Whether the run keeps rails of which nobody has said yet that they are home.
+fn is_kept_away(dir: &RunDir) -> bool {
+    matches!(KeptRails::read(dir), Ok(Some(kept)) if !kept.is_home)
 }

@@ -1,21 +1,25 @@
 //! Brings home the rails that a run left away when its runner could not: what the guardian, the next start and a person do.
 //! Never looks at a run that somebody holds: the caller has its lock.
 
-use std::path::Path;
+use std::io;
 
 use crate::domain::event::{RailNotRestored, RailRestored, Recorded, RestoredBy, RunEvent};
 use crate::domain::name::Name;
 use crate::domain::time::Timestamp;
+use crate::host::process;
+use crate::host::roots::{self, Roots};
 use crate::store::StoreError;
 use crate::store::journal::{JournalTail, JournalWriter};
 use crate::store::layout::RunDir;
-use crate::store::rails::{self, KeptRails};
+use crate::store::lock::Holder;
+use crate::store::rails::{KeptRails, away};
 use crate::store::run_id::RunId;
 
 use super::effect;
 use super::environment::BaseEnvironment;
 use super::process_tree::Reaper;
-use super::rails::{Driver, Gear};
+use super::rails::Gear;
+use super::survivors;
 
 /// Who brings them home, and with what.
 #[derive(Debug, Clone)]
@@ -31,27 +35,38 @@ pub struct Hands {
 /// How each rail came home; nothing where none was away. Errors: what the run keeps of its rails cannot be read.
 pub type Home = Result<effect::Home, StoreError>;
 
-/// As [`bring_home`], for a caller without a runtime. Ends what the dead runner left running first.
-pub fn bring_home_now(dir: &RunDir, id: &RunId, hands: &Hands) -> Home {
-    in_runtime(dir.root(), async {
-        super::survivors::end(&id.to_string()).await;
-        bring_home(dir, id, hands).await
-    })?
+/// This process as the holder of a run's lock, or of the host's.
+pub fn holder(roots: &Roots, run_id: &str) -> Holder {
+    Holder {
+        pid: std::process::id(),
+        start_ticks: process::own_identity(roots).map(|identity| identity.start_ticks).unwrap_or_default(),
+        boot_id: roots::boot_id(roots).unwrap_or_default(),
+        host: roots::hostname(roots).unwrap_or_default(),
+        run_id: run_id.to_owned(),
+    }
 }
 
-/// Runs `body` in a runtime of its own.
-pub fn in_runtime<T>(at: &Path, body: impl Future<Output = T>) -> Result<T, StoreError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    Ok(runtime.map_err(StoreError::io("prepare", at))?.block_on(body))
+/// As [`bring_home`], for a caller without a runtime. Ends what the dead runner left running first.
+pub fn bring_home_now(dir: &RunDir, id: &RunId, hands: &Hands) -> Home {
+    with_reaper(async |reaper| {
+        survivors::end(&id.to_string()).await;
+        bring_home(reaper, dir, id, hands).await
+    })
+    .map_err(StoreError::io("prepare", dir.root()))?
+}
+
+/// Runs `body` in a runtime of its own, with the right to call controllers.
+pub fn with_reaper<T>(body: impl AsyncFnOnce(&Reaper) -> T) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { Ok(body(&Reaper::new()?).await) })
 }
 
 /// Brings home every rail that the run keeps, unless it says that they are, and records it. The record is second: a rail
 /// comes home also where nothing can be written.
-pub async fn bring_home(dir: &RunDir, id: &RunId, hands: &Hands) -> Home {
+pub async fn bring_home(reaper: &Reaper, dir: &RunDir, id: &RunId, hands: &Hands) -> Home {
     let Some(mut kept) = KeptRails::read(dir)?.filter(|kept| !kept.is_home) else { return Ok(effect::Home::new()) };
-    let reaper = Reaper::new().map_err(StoreError::io("prepare", dir.root()))?;
     let gear = gear(&kept, dir, id, hands);
-    let home = gear.home(&reaper, &kept.nominal).await;
+    let home = gear.home(reaper, &kept.nominal).await;
     let recorded = record(dir, &home, hands.by);
     if home.values().all(Result::is_ok) {
         kept.is_home = true;
@@ -72,12 +87,8 @@ pub fn mark_home(dir: &RunDir) -> Result<(), StoreError> {
 }
 
 fn gear(kept: &KeptRails, dir: &RunDir, id: &RunId, hands: &Hands) -> Gear {
-    let driver = |program: &Path, controller: &crate::domain::rails::PlannedController| Driver {
-        program: program.to_owned(),
-        controller: controller.clone(),
-    };
     Gear {
-        drivers: kept.controllers.iter().map(|(name, c)| (name.clone(), driver(&c.program, &c.controller))).collect(),
+        drivers: kept.controllers.clone(),
         environment: BaseEnvironment::new(&hands.path, &hands.home, &id.to_string(), None).into_common(),
         state: Some(dir.rails_state()),
     }
@@ -85,7 +96,7 @@ fn gear(kept: &KeptRails, dir: &RunDir, id: &RunId, hands: &Hands) -> Gear {
 
 /// Adds the lines to the journal of the sub-run that moved the rails.
 fn record(dir: &RunDir, home: &effect::Home, by: RestoredBy) -> Result<(), StoreError> {
-    let Some(away) = rails::away(dir)?.filter(|away| !away.rails.is_empty()) else { return Ok(()) };
+    let Some(away) = away(dir)?.filter(|away| !away.rails.is_empty()) else { return Ok(()) };
     let mut last = None;
     let seen = JournalTail::new(&dir.events()).poll(&mut |line| last = last.max(Some(line.seq)));
     let (mut journal, own) = JournalWriter::resume(&dir.subrun(&away.sub_run)?.steps())?;

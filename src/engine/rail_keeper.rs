@@ -1,7 +1,6 @@
 //! The runner's side of its rails: the controllers, the guardian, and what the run keeps on disk about both.
 //! Never decides whether a rail may move.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -9,7 +8,7 @@ use tokio::time::sleep;
 use crate::domain::rails::{Levels, Write};
 use crate::store::StoreError;
 use crate::store::layout::RunDir;
-use crate::store::rails::{FORMAT_VERSION, KeptController, KeptRails};
+use crate::store::rails::{FORMAT_VERSION, KeptRails};
 
 use super::guardian::Guardian;
 use super::process_tree::Reaper;
@@ -36,16 +35,8 @@ impl RailKeeper {
     /// Keeps where home is, once, and has the guardian know that rails are about to move.
     pub fn keep(&mut self, dir: &RunDir, nominal: Levels) -> Result<(), StoreError> {
         if self.kept.is_none() {
-            let controllers = self.gear.drivers.iter().map(|(name, driver)| {
-                let (program, controller): (PathBuf, _) = (driver.program.clone(), driver.controller.clone());
-                (name.clone(), KeptController { program, controller })
-            });
-            let kept = KeptRails {
-                format_version: FORMAT_VERSION,
-                is_home: false,
-                nominal,
-                controllers: controllers.collect(),
-            };
+            let controllers = self.gear.drivers.clone();
+            let kept = KeptRails { format_version: FORMAT_VERSION, is_home: false, nominal, controllers };
             kept.write(dir)?;
             self.kept = Some(kept);
         }

@@ -14,7 +14,8 @@ use tokio::time::sleep;
 
 use crate::domain::event::RailLevel;
 use crate::domain::name::Name;
-use crate::domain::rails::{Levels, PlannedController, Write, arguments, walk};
+use crate::domain::rails::{Levels, Write, arguments, walk};
+use crate::store::rails::Driver;
 
 use super::call::call;
 use super::effect::Home;
@@ -25,15 +26,6 @@ use super::spawn::Launch;
 const LOOKS_AT_HOME: u32 = 10;
 /// Between those, at least.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-
-/// A controller and where its program is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Driver {
-    /// The absolute path of its program.
-    pub program: PathBuf,
-    /// How it is called.
-    pub controller: PlannedController,
-}
 
 /// The controllers of a run, ready to be called.
 #[derive(Debug, Clone)]

@@ -22,6 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::verdict::Verdict;
 use crate::host::roots::Roots;
 use crate::store::layout::{ExecutionName, RunDir, SubRunDir};
+use crate::store::rails::Driver;
 use crate::store::{StoreError, atomic, space};
 
 use super::dispatcher::{Dispatcher, Orders};
@@ -35,7 +36,7 @@ use super::logs::{Log, LogIndex, LogSizes};
 use super::logs_sync::LogSyncer;
 use super::process_tree::Reaper;
 use super::rail_keeper::RailKeeper;
-use super::rails::{Driver, Gear};
+use super::rails::Gear;
 use super::recorder::Recorder;
 use super::restore;
 use super::scan::{Matches, Patterns, StreamPatterns};

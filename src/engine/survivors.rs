@@ -51,8 +51,3 @@ fn kill(seen: &Process) {
         let _ = pidfd_send_signal(&pidfd, Signal::KILL);
     }
 }
-
-/// When this process started, in clock ticks since boot.
-pub fn own_start_ticks() -> u64 {
-    Process::read(rustix::process::getpid()).map(|process| process.start_ticks).unwrap_or_default()
-}

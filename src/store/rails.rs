@@ -30,13 +30,13 @@ pub struct KeptRails {
     /// Where each of them was.
     pub nominal: BTreeMap<Name, RailLevel>,
     /// What moves them, by name.
-    pub controllers: BTreeMap<Name, KeptController>,
+    pub controllers: BTreeMap<Name, Driver>,
 }
 
-/// A controller as it was used.
+/// A controller and where its program is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct KeptController {
+pub struct Driver {
     /// The absolute path of its program.
     pub program: PathBuf,
     /// How it is called.

@@ -127,7 +127,8 @@ fn propose(shared: &Shared, order: &Order) -> Result<Proposed, Refused> {
         allow_concurrent: order.allow_concurrent,
         digest: prepared.plan().digest.clone(),
     };
-    Ok(Proposed { proposal: prepared.proposal, launch, margin_file, estimate })
+    let proposal = prepared.proposal.for_decision(&shared.context);
+    Ok(Proposed { proposal, launch, margin_file, estimate })
 }
 
 /// The new process plans once more and refuses what is not the plan that was confirmed.

@@ -212,3 +212,16 @@ fn a_host_with_nothing_says_so_and_nobody_waits() {
         assert_eq!(line["effects"].as_array().map(Vec::len), Some(0));
     }
 }
+
+#[test]
+fn whoever_decides_sees_which_evidence_can_be_had() {
+    let bench = bench(EDAC, "", "");
+    let told = bench.outcome(&mut command(&bench, "run --no-tui -v --dry-run --flow smoke --margin down --unit SN1"));
+    assert_eq!(told.code, 0, "{}", told.all());
+    let said = told
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("evidence  "))
+        .unwrap_or_else(|| panic!("{}", told.all()));
+    assert!(said.starts_with("edac_ce, edac_ue, kernel_log"), "{said}");
+}

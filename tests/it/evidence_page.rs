@@ -1,9 +1,6 @@
 //! `docs/evidence.md` against the code and the shipped policy: sources, keys with their defaults, rules, records, variables.
 //! Never a run: what a run makes of evidence is tested elsewhere.
 
-use std::fs;
-use std::path::Path;
-
 use road_runner::domain::evidence::rules::EvidenceRules;
 use road_runner::domain::evidence::{Observed, SourceId, Status};
 use road_runner::domain::policy::SafetyPolicy;
@@ -12,20 +9,12 @@ use road_runner::input::keys::{Key, Shape};
 use road_runner::input::policy::{self, POLICY};
 use road_runner::input::source::Source;
 
-fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+use crate::pages::{blocks, read};
+
+const PAGE: &str = "docs/evidence.md";
 
 fn page() -> String {
-    read("docs/evidence.md")
-}
-
-/// The fenced blocks of the page in this language.
-fn blocks(language: &str) -> Vec<String> {
-    let page = page();
-    let fenced = page.split("```").skip(1).step_by(2);
-    fenced.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n').map(str::to_owned)).collect()
+    read(PAGE)
 }
 
 /// The rows of the table with this head, each with what its first cell names.
@@ -86,7 +75,7 @@ fn every_key_is_described_with_its_default_and_no_other() {
 
 #[test]
 fn the_rules_shown_are_those_of_a_policy_that_says_nothing() {
-    let whole: Vec<String> = blocks("yaml").into_iter().filter(|block| block.starts_with("name: ")).collect();
+    let whole: Vec<String> = blocks(PAGE, "yaml").into_iter().filter(|block| block.starts_with("name: ")).collect();
     let [text] = whole.as_slice() else { panic!("{whole:?}") };
     let parts = policy(text).limits.evidence.unwrap().value;
     let standard = EvidenceRules::default();
@@ -102,7 +91,7 @@ fn the_rules_shown_are_those_of_a_policy_that_says_nothing() {
 #[test]
 fn excerpts_are_what_is_shipped() {
     let mut checked = vec![];
-    for block in blocks("yaml") {
+    for block in blocks(PAGE, "yaml") {
         let Some((name, rest)) = block.strip_prefix("# ").and_then(|block| block.split_once('\n')) else { continue };
         assert!(read(name).contains(&format!("\n{rest}")), "{name} has no such lines:\n{rest}");
         checked.push(name.to_owned());
@@ -113,7 +102,7 @@ fn excerpts_are_what_is_shipped() {
 
 #[test]
 fn records_in_the_page_are_records() {
-    let [text] = blocks("json").try_into().unwrap_or_else(|blocks| panic!("{blocks:?}"));
+    let [text] = blocks(PAGE, "json").try_into().unwrap_or_else(|blocks| panic!("{blocks:?}"));
     let observed: Observed = serde_json::from_str(&text).unwrap();
     let shown: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_value(&observed).unwrap(), shown, "nothing is left out and nothing is added");

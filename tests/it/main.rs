@@ -23,6 +23,8 @@ mod floors;
 #[cfg(test)]
 mod maintain;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod picture;
 #[cfg(test)]
 mod rails;

@@ -439,11 +439,27 @@ fn a_run_that_is_going_on_keeps_its_rails() {
     let told = bench.outcome(&mut bench.real(&words("rails restore")));
     insta::assert_snapshot!(told.all(), @r"
     --- stderr
-    error: run rr-TIME-DIGEST is going on and has rails away
+    error: run rr-TIME-DIGEST is going on and moves rails
     help: it brings them home itself: stop it with `road_runner runs stop --now`
     => 2
     ");
     assert_eq!(stands(&bench), "voltage_uv=900000 frequency_khz=2000000");
+    live.signal(Signal::INT);
+    assert_eq!(live.code(), Some(130));
+}
+
+#[test]
+fn a_run_that_moves_nothing_keeps_the_rails_as_they_are() {
+    let bench = bench("", "");
+    bench.edit("margins/down.yaml", "[900mV, 1100mV], frequency: 2GHz", "[1V]");
+    bench.write("policy/safety.yaml", &format!("{POLICY}controllers: []\n"));
+    let live = Live::start(&bench);
+    live.reaches("step_spawned");
+    bench.write("policy/safety.yaml", POLICY);
+    let told = bench.outcome(&mut bench.real(&words("rails restore")));
+    assert_eq!(told.code, 2, "{}", told.all());
+    assert!(told.stderr.contains("another run is going on here"), "{}", told.all());
+    assert!(!bench.path("writes").exists());
     live.signal(Signal::INT);
     assert_eq!(live.code(), Some(130));
 }

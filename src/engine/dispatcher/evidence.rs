@@ -8,11 +8,11 @@ use crate::domain::verdict::CancelReason;
 use super::Dispatcher;
 use crate::engine::effect::Now;
 
-/// How hot it was, and where evidence belongs.
+/// What the hardware said that the run has to go by.
 #[derive(Debug, Default)]
-pub(super) struct Heat {
+pub(super) struct Hardware {
     /// Why the last step was ended, until the host has cooled down.
-    pub(super) reason: Option<String>,
+    pub(super) too_hot: Option<String>,
     /// The sub-run whose step was watched last.
     pub(super) last_watched: Option<u32>,
 }
@@ -20,13 +20,13 @@ pub(super) struct Heat {
 impl Dispatcher {
     /// Something has come since the last step was looked at.
     pub(super) fn late(&mut self, now: Now, observed: Observed) {
-        if let Some(index) = self.heat.last_watched.filter(|_| !observed.is_empty() && self.state.end.is_none()) {
+        if let Some(index) = self.hardware.last_watched.filter(|_| !observed.is_empty() && self.state.end.is_none()) {
             self.record(now, EvidenceLate { index, observed });
         }
     }
 
     pub(super) fn cooled(&mut self, now: Now, cooled: Result<(), String>) {
-        self.heat.reason = None;
+        self.hardware.too_hot = None;
         if let Err(why) = cooled {
             self.cancel(now, CancelReason::TooHot, Some(why));
         }

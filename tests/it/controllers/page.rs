@@ -11,21 +11,12 @@ use road_runner::input::keys::Shape;
 use road_runner::input::source::Source;
 
 use super::{Bench, shells};
+use crate::pages::{blocks, read};
 
-fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+const PAGE: &str = "docs/controllers.md";
 
 fn page() -> String {
-    read("docs/controllers.md")
-}
-
-/// The fenced blocks of the page in this language.
-fn blocks(language: &str) -> Vec<String> {
-    let page = page();
-    let fenced = page.split("```").skip(1).step_by(2);
-    fenced.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n').map(str::to_owned)).collect()
+    read(PAGE)
 }
 
 #[test]
@@ -58,7 +49,7 @@ fn every_key_of_a_manifest_is_described_and_no_other() {
 #[test]
 fn excerpts_are_what_is_shipped() {
     let mut checked = vec![];
-    for block in blocks("yaml") {
+    for block in blocks(PAGE, "yaml") {
         let Some((name, rest)) = block.strip_prefix("# ").and_then(|block| block.split_once('\n')) else { continue };
         assert!(read(name).contains(&format!("\n{rest}")), "{name} has no such lines:\n{rest}");
         checked.push(name.to_owned());
@@ -69,7 +60,7 @@ fn excerpts_are_what_is_shipped() {
 
 #[test]
 fn manifests_in_the_page_and_shipped_ones_are_sound() {
-    let of_page = blocks("yaml").into_iter().filter(|block| block.contains("kind: controller"));
+    let of_page = blocks(PAGE, "yaml").into_iter().filter(|block| block.contains("kind: controller"));
     let shipped = ["sim_rail", "cpufreq"].map(|name| read(&format!("adapters/{name}.yaml")));
     let mut names = vec![];
     for text in of_page.chain(shipped) {
@@ -116,7 +107,7 @@ fn write_program(at: &Path, content: &str) {
 
 #[test]
 fn the_program_in_the_page_works() {
-    let script = blocks("sh").into_iter().find(|block| block.starts_with("#!")).unwrap();
+    let script = blocks(PAGE, "sh").into_iter().find(|block| block.starts_with("#!")).unwrap();
     for shell in shells() {
         // Numbers of 64 bits: a voltage in microvolts times two to the twelfth.
         if shell == ["mksh"] {
