@@ -25,6 +25,7 @@ use crate::domain::problem::Problem;
 use crate::domain::sanitize;
 use crate::domain::seed::Seed;
 use crate::host::collect;
+use crate::input::adapter;
 use crate::input::catalogue::{Catalogue, Entry};
 use crate::input::check;
 use crate::input::problem::Problems;
@@ -137,6 +138,14 @@ pub(super) fn judge(context: &Context, asked: &Asked, host: Option<&HostFacts>) 
     }
     let host = host.cloned().unwrap_or_else(|| collect::host_facts(&context.roots));
     let (in_force, candidates) = bounds_in_force(&catalogue, &host, &sources)?;
+    // A rail must never be left where it is because its controller's file could not be read.
+    let broken = catalogue.manifests.iter().filter(|entry| entry.value.is_none() && adapter::is_of_a_controller(entry));
+    for entry in broken.filter(|entry| Name::new(&entry.name).is_ok_and(|name| in_force.bounds.arms(&name))) {
+        problems.extend(entry.problems.clone());
+    }
+    if problems.has_errors() {
+        return Err(Failure::input(problems, sources).into());
+    }
     let armed = catalogue.adapters.controllers.values().filter(|controller| in_force.bounds.arms(&controller.name));
     let controllers = controllers::wanted(flow, margin, armed);
     let resolved = resolve(context, flow, &catalogue.adapters.adapters, &controllers)

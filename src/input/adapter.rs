@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
+use super::catalogue::Entry;
 use super::doc::{Doc, Fields};
 use super::judgement::{self, EFFECTS, EXIT_CODES, EXPECT, METRIC, Params, RULES};
 use super::keys::{Key, Shape};
@@ -96,6 +97,15 @@ fn is_controller(root: &Node<'_>) -> bool {
     let Kind::Map(entries) = &root.kind else { return false };
     let is = |node: &Node<'_>, word: &str| matches!(&node.kind, Kind::Scalar { text, .. } if text == word);
     entries.iter().any(|entry| is(&entry.key, "kind") && is(&entry.value, "controller"))
+}
+
+/// Whether a manifest that could not be read means to be a controller's, by the line that says so.
+pub fn is_of_a_controller(entry: &Entry<Manifest>) -> bool {
+    let says = |line: &str| {
+        let kind = line.trim_start().strip_prefix("kind:").map(|rest| rest.split('#').next().unwrap_or_default());
+        kind.is_some_and(|kind| kind.trim().trim_matches(['"', '\'']) == "controller")
+    };
+    entry.source.as_ref().is_some_and(|source| source.text.lines().any(says))
 }
 
 fn adapter(doc: &Doc<'_>, root: &Node<'_>) -> Option<Adapter> {

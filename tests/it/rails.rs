@@ -489,13 +489,28 @@ fn a_rail_has_one_controller() {
     let bench = quick("", "");
     let manifest = fs::read_to_string(bench.path("adapters/sim_rail.yaml")).unwrap();
     bench.write("adapters/other.yaml", &manifest.replace("name: sim_rail", "name: other"));
-    let told = bench.outcome(&mut bench.real(&words("adapters check")));
-    assert_eq!(told.code, 2);
-    assert!(
-        told.stderr.contains("rail \"sim\" has two controllers") || told.stderr.contains("rail `sim` has two"),
-        "{}",
-        told.all()
-    );
+    for line in ["adapters check", "plan -q --flow smoke --margin down"] {
+        let told = bench.outcome(&mut bench.real(&words(line)));
+        assert_eq!(told.code, 2, "{line}: {}", told.all());
+        assert!(told.stderr.contains("rail `sim` has two controllers"), "{line}: {}", told.all());
+    }
+}
+
+#[test]
+fn a_rail_is_not_left_where_it_is_because_its_controller_cannot_be_read() {
+    let check = |from: &str, to: &str, policy: &str, code: i32| {
+        let bench = quick("", "");
+        bench.edit("adapters/sim_rail.yaml", from, to);
+        bench.write("policy/safety.yaml", &format!("{POLICY}{policy}"));
+        let told = run(&bench);
+        assert_eq!(told.code, code, "{to}: {}", told.all());
+        assert_eq!(told.stderr.contains("adapters/sim_rail.yaml"), code == 2, "{to}: {}", told.all());
+    };
+    check("path: diags/", "path: other/", "", 2);
+    check("max_step", "max_stepp", "", 2);
+    check("rails: [sim]", "rails: [sim", "controllers: [sim_rail]\n", 2);
+    // One that may not move anything is nobody's loss.
+    check("max_step", "max_stepp", "controllers: []\n", 0);
 }
 
 #[test]
