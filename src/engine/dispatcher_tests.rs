@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::domain::event::RunStatus;
 use crate::domain::margin::{RailField, StopAfter};
-use crate::domain::time::Timestamp;
 use crate::engine::in_flight::UNKILLABLE_AFTER;
 use crate::engine::test_support::{adapter, admitted, experiment, name, step};
 use crate::store::journal;
@@ -131,6 +131,8 @@ fn short(effect: &Effect) -> String {
         },
         Effect::Sync => "sync".to_owned(),
         Effect::OpenSubRun(index) => format!("open:{index}"),
+        Effect::ReopenSubRun(index) => format!("reopen:{index}"),
+        Effect::LookBack(left) => format!("look_back:{}.{}", left.start.step, left.start.attempt),
         Effect::Enter => "enter".to_owned(),
         Effect::Leave => "leave".to_owned(),
         Effect::CoolDown => "cool".to_owned(),

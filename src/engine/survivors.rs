@@ -1,46 +1,98 @@
-//! Processes that a dead runner left behind: found by the run's id in their environment, and ended. Never signals a process
-//! that does not carry that very id, and never one that took over the pid of another meanwhile.
+//! Processes that a dead runner left behind: found by the run's id in their environment, or as the leader that the journal
+//! names, and ended with all that descends from them. Never signals a process that is neither, nor one that took over the
+//! pid of another meanwhile.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::process_scan::Process;
+use super::process_scan::{Process, descend, every_process};
+use crate::host::roots::{self, Roots};
+use crate::store::left_running::Leader;
 
 /// Looks until none is left, and the pause between two.
 const LOOKS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(10);
+const MARK: &[u8] = b"ROAD_RUNNER_RUN_ID=";
 
 /// Kills every process of that run. Returns how many are left: those that even SIGKILL does not end, or that are not ours
 /// to signal.
-pub async fn end(run_id: &str) -> usize {
+pub async fn end(run_id: &str, leader: Option<&Leader>) -> usize {
     let mut left = 0;
     for _ in 0..LOOKS {
-        let found = of_run(run_id);
-        left = found.len();
+        left = strike(run_id, leader);
         if left == 0 {
             break;
         }
-        found.iter().for_each(kill);
         tokio::time::sleep(PAUSE).await;
     }
     left
 }
 
-/// The living processes that carry the run's id in their environment, this one aside.
-pub fn of_run(run_id: &str) -> Vec<Process> {
-    let own = rustix::process::getpid();
-    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
-    let pids = entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
-    let marked = pids.filter(|pid| *pid != own && carries(*pid, run_id));
-    marked.filter_map(Process::read).filter(|process| !process.ended).collect()
+/// As [`end`], for a caller without a runtime.
+pub fn end_now(run_id: &str, leader: Option<&Leader>) -> usize {
+    let mut left = 0;
+    for _ in 0..LOOKS {
+        left = strike(run_id, leader);
+        if left == 0 {
+            break;
+        }
+        thread::sleep(PAUSE);
+    }
+    left
 }
 
-fn carries(pid: Pid, run_id: &str) -> bool {
-    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
-    let mark = format!("ROAD_RUNNER_RUN_ID={run_id}");
-    environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+fn strike(run_id: &str, leader: Option<&Leader>) -> usize {
+    let found = of_run(run_id, leader);
+    found.iter().for_each(kill);
+    found.len()
+}
+
+/// The living processes of a run, this one aside: those that carry its id in their environment, the leader if it is still
+/// that very process, and their descendants, whatever these made of their environment.
+pub fn of_run(run_id: &str, leader: Option<&Leader>) -> Vec<Process> {
+    let all = every_process().unwrap_or_default();
+    let leader = leader.filter(|leader| roots::boot_id(&Roots::default()).is_ok_and(|boot| boot == leader.boot_id));
+    let is_leader = |process: &Process| {
+        leader.is_some_and(|leader| {
+            i64::from(number(process.pid)) == i64::from(leader.pid) && process.start_ticks == leader.start_ticks
+        })
+    };
+    let is_of_run = |process: &Process| is_leader(process) || mark_of(process.pid).is_some_and(|mark| mark == run_id);
+    let mut found: BTreeSet<i32> = BTreeSet::new();
+    for process in all.iter().filter(|process| !process.ended && is_of_run(process)) {
+        if found.insert(number(process.pid)) {
+            found.extend(descend(&all, number(process.pid)).iter().map(|process| number(process.pid)));
+        }
+    }
+    found.remove(&number(rustix::process::getpid()));
+    all.into_iter().filter(|process| !process.ended && found.contains(&number(process.pid))).collect()
+}
+
+/// The runs whose mark living processes carry, this one aside, each with how many do.
+pub fn by_run() -> BTreeMap<String, usize> {
+    let own = rustix::process::getpid();
+    let mut runs = BTreeMap::new();
+    for process in every_process().unwrap_or_default() {
+        if let Some(run) = mark_of(process.pid).filter(|_| process.pid != own && !process.ended) {
+            *runs.entry(run).or_insert(0) += 1;
+        }
+    }
+    runs
+}
+
+fn number(pid: Pid) -> i32 {
+    pid.as_raw_nonzero().get()
+}
+
+/// The id of the run that a process belongs to, as its environment says.
+fn mark_of(pid: Pid) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mark = environment.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(MARK))?;
+    String::from_utf8(mark.to_owned()).ok().filter(|mark| !mark.is_empty())
 }
 
 fn kill(seen: &Process) {
@@ -49,5 +101,70 @@ fn kill(seen: &Process) {
     if Process::read(seen.pid).is_some_and(|now| now.start_ticks == seen.start_ticks) {
         // One that is gone needs no signal; one that we may not signal is counted again.
         let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// A process, ended with the test.
+    struct Sleeper(Child);
+
+    impl Sleeper {
+        fn start(mark: Option<&str>) -> Self {
+            let mut command = Command::new("/bin/sleep");
+            command.arg("600").env_clear().stdin(Stdio::null());
+            if let Some(mark) = mark {
+                command.env("ROAD_RUNNER_RUN_ID", mark);
+            }
+            Self(command.spawn().unwrap())
+        }
+
+        fn leader(&self, later: u64) -> Leader {
+            let pid = Pid::from_raw(self.0.id().cast_signed()).unwrap();
+            let start_ticks = Process::read(pid).unwrap().start_ticks + later;
+            Leader { pid: self.0.id(), start_ticks, boot_id: roots::boot_id(&Roots::default()).unwrap() }
+        }
+
+        fn is_alive(&mut self) -> bool {
+            self.0.try_wait().unwrap().is_none()
+        }
+    }
+
+    impl Drop for Sleeper {
+        fn drop(&mut self) {
+            drop(self.0.kill());
+            drop(self.0.wait());
+        }
+    }
+
+    /// Which of three are ended: marked with the run, marked with another, not marked at all; `leader` is of the last.
+    fn check(leader: impl FnOnce(&Sleeper) -> Option<Leader>, expected: [bool; 3]) {
+        let run = format!("rr-survivors-{}", std::process::id());
+        let mut all = [Some(run.as_str()), Some("rr-survivors"), None].map(Sleeper::start);
+        let leader = leader(&all[2]);
+        assert_eq!(by_run().get(&run), Some(&1));
+        assert_eq!(end_now(&run, leader.as_ref()), 0);
+        // The kernel needs a moment to tell us of the one that was ended.
+        let dead = |sleeper: &mut Sleeper, expected: bool| {
+            let gone = of_run(&run, leader.as_ref()).is_empty();
+            gone && sleeper.is_alive() != expected
+        };
+        for (sleeper, expected) in all.iter_mut().zip(expected) {
+            assert!(dead(sleeper, expected), "{expected}");
+        }
+    }
+
+    // One test: two would find each other's sleepers.
+    #[test]
+    fn only_what_belongs_to_the_run_is_ended() {
+        check(|_| None, [true, false, false]);
+        check(|sleeper| Some(sleeper.leader(0)), [true, false, true]);
+        // A pid that another process has by now.
+        check(|sleeper| Some(sleeper.leader(1)), [true, false, false]);
+        check(|sleeper| Some(Leader { boot_id: "other".to_owned(), ..sleeper.leader(0) }), [true, false, false]);
     }
 }
