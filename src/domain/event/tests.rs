@@ -165,7 +165,7 @@ fn names_and_fields_are_pinned() {
     SubRun rail_restored {"rail":"core","by":"guardian","readback":{"voltage_uv":850000,"frequency_khz":3200000}}
     SubRun rail_not_restored {"rail":"core","by":"hand","reason":"exit code 1"}
     SubRun step_finished {"index":3,"step":"cpu-smoke","verdict":"fail","effects":["sdc","ac"],"reason":"exit code 1","exit_code":1,"signal":11,"started_at":"2025-01-01T01:01:01.000Z","ended_at":"2025-01-01T01:01:02.500Z","duration_ms":1500,"stdout_bytes":1099511627776,"stderr_bytes":7,"user_ms":1,"system_ms":2,"max_rss_kb":3,"metrics":{"rate":{"value":0.1,"unit":"1/s"},"rounds":{"value":-3.0}},"evidence":[{"check":"exit code","held":false,"found":"1"},{"check":"expect 1","held":null}],"observed":{"edac_ce":{"delta":2,"where":{"mc0":2}},"kernel_log":{"corrected":1,"lines":["mce: [Hardware Error]"]},"power":{"not_checked":"gone"},"temperature":{"min":1,"mean":2,"max":3,"samples":4,"unit":"mC","of":"k10temp"}},"artifacts":["a/b.txt"],"error":"gone"}
-    SubRun subrun_closed {"verdict":"fail","reason":"stopped"}
+    SubRun subrun_closed {"verdict":"fail","reason":"stopped","effects":["sc"]}
     Run subrun_finished {"id":"rr-20250101T010101Z-abc123-s01","index":1,"verdict":"fail","effects":["sdc","ac"],"reason":"stopped"}
     Run evidence_late {"index":1,"observed":{"edac_ce":{"delta":2,"where":{"mc0":2}},"kernel_log":{"corrected":1,"lines":["mce: [Hardware Error]"]},"power":{"not_checked":"gone"},"temperature":{"min":1,"mean":2,"max":3,"samples":4,"unit":"mC","of":"k10temp"}}}
     Run run_finished {"status":"completed","verdict":"fail","exit_code":1}
