@@ -524,6 +524,11 @@ impl Dispatcher {
         self.out.extend([Effect::Sync, Effect::CloseSubRun(index)]);
         self.record(now, SubrunFinished { id: self.id(index), index, verdict, effects, reason });
         self.failed_sub_runs += u32::from(unit_failed);
+        self.go_on_or_stop(now);
+    }
+
+    /// The next sub-run, unless too many have failed.
+    fn go_on_or_stop(&mut self, now: Now) {
         let more = self.next_sub_run < self.plan.experiment.sub_runs();
         if more && self.orders.max_fail.is_some_and(|max| self.failed_sub_runs >= max) {
             self.cancel(now, CancelReason::MaxFail, Some(format!("{} failed", self.failed_sub_runs)));

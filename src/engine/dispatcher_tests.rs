@@ -12,6 +12,9 @@ use crate::store::journal;
 #[cfg(test)]
 #[path = "dispatcher_rail_tests.rs"]
 mod rails;
+#[cfg(test)]
+#[path = "dispatcher_resume_tests.rs"]
+mod resuming;
 
 /// A dispatcher with a clock that only the test moves, and everything it asked for as text.
 struct Bench {

@@ -59,7 +59,9 @@ impl Dispatcher {
         }
         dispatcher.lines = lines;
         dispatcher.next_sub_run = next;
-        dispatcher.failed_sub_runs = u32::try_from(state.failed_sub_runs()).unwrap_or(u32::MAX);
+        // The one that is open is counted when it ends.
+        let failed = state.sub_runs.iter().filter(|sub_run| sub_run.verdict.is_some() && sub_run.unit_failed).count();
+        dispatcher.failed_sub_runs = u32::try_from(failed).unwrap_or(u32::MAX);
         dispatcher.seq = state.last_seq.map_or(0, |last| last + 1);
         dispatcher.rails = std::mem::take(&mut dispatcher.rails).at_home(nominal);
         dispatcher.state = state;
@@ -75,7 +77,7 @@ impl Dispatcher {
         }
         let plan = Arc::clone(&self.plan);
         let sub_run = self.state.current.and_then(|index| plan.experiment.sub_run(index));
-        let Some(sub_run) = sub_run.filter(|_| !left.is_told) else { return self.next_sub_run(now) };
+        let Some(sub_run) = sub_run.filter(|_| !left.is_told) else { return self.go_on_or_stop(now) };
         let index = sub_run.index;
         self.out.extend([Effect::Sync, Effect::ReopenSubRun(index)]);
         if !left.is_opened {
@@ -88,7 +90,7 @@ impl Dispatcher {
             let (effects, reason) = (state.effects.clone(), state.reason.as_deref().map(str::to_owned));
             self.out.extend([Effect::Sync, Effect::CloseSubRun(index)]);
             self.record(now, SubrunFinished { id: self.id(index), index, verdict, effects, reason });
-            return self.next_sub_run(now);
+            return self.go_on_or_stop(now);
         }
         let last = state.and_then(|state| state.executions.last()).cloned();
         self.next_index = last.as_ref().map_or(0, |last| last.started.index + 1);
