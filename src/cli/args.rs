@@ -255,7 +255,7 @@ pub struct Resume {
     /// The newest run that was interrupted
     #[arg(long)]
     pub last: bool,
-    /// The newest run, if it was interrupted and nothing that was confirmed has changed; never asks
+    /// The newest run, if it was interrupted and nothing that it depends on has changed; never asks
     #[arg(long)]
     pub auto: bool,
     /// Do not ask; with a point on a limit the run also needs a unit

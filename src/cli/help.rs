@@ -25,7 +25,7 @@ The step in flight when the host went down is `crashed`, when only the runner di
 that were left away come home first. After a crash the rest of its sub-run is not measured, and the rest of its line by \
 `stop_line`. What has changed since is shown before anything starts.
 
-With --auto nothing to go on with is no failure (0), and anything changed that the run was confirmed for refuses (3): \
+With --auto nothing to go on with is no failure (0), and it refuses (3) once something has changed that the run depends on: \
 board, processor, profiles, policy, programs.
 
 Examples:

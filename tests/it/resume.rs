@@ -183,11 +183,18 @@ fn the_boundary_of_a_board_whose_crash_takes_the_host_down() {
     assert_eq!(host.verdicts(), expected);
     let report = fs::read_to_string(host.run().join("report.md")).unwrap();
     let edge: Vec<&str> = report.lines().filter(|line| line.contains("last pass")).collect();
-    insta::assert_snapshot!(edge.join("\n"), @"");
+    insta::assert_snapshot!(edge.join("\n"), @r"
+    - Edge: last pass 610mV, first fail 600mV downward, crash below 540mV, margin 390mV (39%) (s05)
+    ");
     // What is known of the crash.
     let last = host.finished().pop().unwrap();
     assert_eq!((&last["verdict"], &last["effects"]), (&"crashed".into(), &serde_json::json!(["sc"])), "{last}");
-    insta::assert_snapshot!(evidence(&last), @"");
+    insta::assert_snapshot!(host.bench.settled(&evidence(&last)), @r#"
+    "boot id": false "00000000-0000-4000-8000-000000000001, now 00000000-0000-4000-8000-000000000002"
+    "uptime": null "up for 77 s"
+    "pstore": null "not there: BENCH/host/sys/fs/pstore"
+    "kernel log of the boot before": null "not there: the kernel log of another machine"
+    "#);
     let events: Vec<Value> = host.journal("events.ldjson");
     let resumed = events.iter().find(|line| line["event"] == "run_resumed").unwrap();
     assert_eq!(resumed["boot_id"], NEXT_BOOT);

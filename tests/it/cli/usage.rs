@@ -13,13 +13,8 @@ fn check(line: &str) -> String {
 fn usage_errors() {
     insta::assert_snapshot!(check("resume latest"), @r"
     --- stderr
-    error: unrecognized subcommand 'resume'
-
-      tip: a similar subcommand exists: 'rerun'
-
-    Usage: road_runner [OPTIONS] [COMMAND]
-
-    For more information, try '--help'.
+    error: no run in BENCH/ws/runs
+    help: road_runner run --flow FLOW --margin MARGIN makes one
     => 2
     ");
     insta::assert_snapshot!(check("list-flows --teme x"), @r"
@@ -113,6 +108,7 @@ fn help() {
       run          Plan, ask, run
       rerun        Run the stored plan of an earlier run again
       rerun-last   Repeat the newest run that completed without rig errors
+      resume       Go on with a run that was interrupted, from where it stopped
       runs         History and control of runs
       report       Make the reports of a stored run again: report.md and report.html
       export       Write a row for every execution of a stored run, as CSV or JSON
