@@ -258,7 +258,7 @@ pub struct Resume {
     /// The newest run, if it was interrupted and nothing that it depends on has changed; never asks
     #[arg(long)]
     pub auto: bool,
-    /// Do not ask; with a point on a limit the run also needs a unit
+    /// Do not ask
     #[arg(long, conflicts_with = "auto")]
     pub yes: bool,
     /// Try a step in which the host went down so many times again

@@ -1,12 +1,14 @@
 //! Going on with a run that was interrupted: from what was typed to one call into `commands`.
 
-use crate::cli::args::Resume;
+use crate::cli::application;
+use crate::cli::args::{Resume, Start};
 use crate::cli::console::Console;
 use crate::cli::start;
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
+use crate::commands::launch::What;
 use crate::commands::report;
-use crate::commands::resume::{self, Asked, Which};
+use crate::commands::resume::{self, Asked, MOST_BOOTS, Which};
 use crate::commands::run::Options;
 use crate::domain::verdict::exit;
 use crate::headless::progress::Verbosity;
@@ -21,8 +23,15 @@ pub fn resume(context: &Context, asked: &Resume, console: &mut Console) -> Resul
     // At every boot of every host: where there is nothing to do nothing is said.
     let Some(entry) = resume::select(context, &which)? else { return Ok(exit::PASS) };
     let resumable = resume::prepare(context, entry)?;
+    // On a terminal people confirm and watch in the application, which knows no more of it than this.
+    let plain = !asked.auto && asked.retry_crashed == 0 && asked.max_boots == MOST_BOOTS && !asked.handover.detached;
+    if plain && application::is_wanted(console) {
+        let what = What::Interrupted { run: resumable.entry.id.to_string() };
+        let start = Start { yes: asked.yes, allow_concurrent: asked.allow_concurrent, ..Start::default() };
+        return application::run(context, what, &start, &resumable.prepared.plan().digest, console);
+    }
     if console.verbosity != Verbosity::Quiet {
-        console.err.line(&resumable.says());
+        console.err.line(&resumable.left_as);
     }
     if asked.yes || asked.auto {
         start::say_drift(context, &resumable.prepared, console);

@@ -45,6 +45,11 @@ pub enum What {
         /// Only these, `s03,s07`.
         sub_runs: Option<String>,
     },
+    /// A run that was interrupted, from where it stopped. Its unit and its limits are its own.
+    Interrupted {
+        /// Its id.
+        run: String,
+    },
 }
 
 /// A run that somebody has confirmed.
@@ -94,13 +99,16 @@ impl Launch {
                     option(&mut words, "--subruns", sub_runs);
                 }
             }
+            What::Interrupted { run } => words.extend(["resume".to_owned(), run.clone()]),
         }
-        if let Some(unit) = &self.unit {
-            option(&mut words, "--unit", unit);
-        }
-        words.extend(self.dry_run.then(|| "--dry-run".to_owned()));
-        if let Some(most) = self.max_fail {
-            option(&mut words, "--max-fail", &most.to_string());
+        if !matches!(self.what, What::Interrupted { .. }) {
+            if let Some(unit) = &self.unit {
+                option(&mut words, "--unit", unit);
+            }
+            words.extend(self.dry_run.then(|| "--dry-run".to_owned()));
+            if let Some(most) = self.max_fail {
+                option(&mut words, "--max-fail", &most.to_string());
+            }
         }
         words.extend(self.allow_concurrent.then(|| "--allow-concurrent".to_owned()));
         words
@@ -289,6 +297,10 @@ mod tests {
             &launch,
             "road_runner rerun rr-1 --subruns s03,s07 --unit 'SN 1' --dry-run --max-fail 3 --allow-concurrent",
         );
+        let what = What::Interrupted { run: "rr-1".to_owned() };
+        let launch =
+            Launch { what, unit: Some("SN1".to_owned()), max_fail: Some(3), allow_concurrent: true, ..fresh() };
+        check(&launch, "road_runner resume rr-1 --allow-concurrent");
         check(
             &Launch { unit: Some("-x\u{1b}".to_owned()), ..fresh() },
             r"road_runner run --flow flows/x.yaml --margin down --seed 7 '--unit=-x\u{1b}'",

@@ -41,6 +41,8 @@ pub struct Proposal {
     pub longest: Millis,
     /// What has changed since the stored plan was made, for a rerun.
     pub drift: Vec<String>,
+    /// What whoever decides has to know first, where there is such a thing.
+    pub note: Option<String>,
     /// Executions in all.
     pub executions: u64,
     /// Which evidence of the hardware can be had here; nothing where nobody has looked yet.
@@ -78,6 +80,7 @@ impl Proposal {
             longest: planner::longest(experiment),
             executions: u64::from(experiment.sub_runs()) * u64::from(experiment.executions()),
             evidence: Sources::new(),
+            note: None,
             drift,
             bounds,
             plan: Arc::clone(plan),
@@ -112,7 +115,7 @@ impl Proposal {
 
     /// What a careful engineer would ask about besides the limits, a sentence each. What stands in them comes from outside.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = vec![];
+        let mut warnings: Vec<String> = self.note.iter().cloned().collect();
         if !self.unapplied.is_empty() {
             let fields = listed(self.unapplied.iter().map(String::as_str));
             warnings

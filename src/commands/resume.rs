@@ -99,18 +99,16 @@ pub struct Resumable {
     pub grave: Vec<String>,
     /// How it was left.
     pub left: Interrupted,
-    /// The host went down since its last runner began.
-    pub other_boot: bool,
+    /// Where it goes on, in one line.
+    pub left_as: String,
 }
 
-impl Resumable {
-    /// Where it goes on, in one line.
-    pub fn says(&self) -> String {
-        let state = &self.left.state;
-        let (finished, all) = (state.finished_sub_runs(), state.plan.experiment.sub_runs());
-        let how = if self.other_boot { "the host went down" } else { "its runner died" };
-        format!("run {}: {how} with {finished} of {all} sub-runs ended; it goes on from there", self.entry.id)
-    }
+/// Where a run goes on, in one line.
+fn says(entry: &RunEntry, left: &Interrupted, other_boot: bool) -> String {
+    let state = &left.state;
+    let (finished, all) = (state.finished_sub_runs(), state.plan.experiment.sub_runs());
+    let how = if other_boot { "the host went down" } else { "its runner died" };
+    format!("run {}: {how} with {finished} of {all} sub-runs ended; it goes on from there", entry.id)
 }
 
 /// Reads what is left of a run and admits its plan again. Starts nothing and moves nothing.
@@ -123,7 +121,8 @@ pub fn prepare(context: &Context, entry: RunEntry) -> Result<Resumable, Failure>
     let Today { prepared, grave } = rerun::go_on(context, plan, &entry)?;
     let now = roots::boot_id(&context.roots).ok();
     let other_boot = matches!((left.boot_id(), now.as_deref()), (Some(then), Some(now)) if then != now);
-    Ok(Resumable { entry, prepared, grave, left, other_boot })
+    let left_as = says(&entry, &left, other_boot);
+    Ok(Resumable { entry, prepared, grave, left, left_as })
 }
 
 fn entry_again(context: &Context, entry: &RunEntry) -> RunEntry {
@@ -170,6 +169,11 @@ pub fn resume(
         if !grave.is_empty() {
             return Err(Failure::safety(format!("run {id} is not gone on with: {}", grave.join("; ")))
                 .hinted(format!("look at it, and decide with `road_runner resume {id}`")));
+        }
+    } else if asked.options.yes {
+        // It was confirmed once, with its unit; what the application has shown is what it has to be.
+        if asked.options.confirmed.is_some_and(|digest| digest != prepared.plan().digest) {
+            return Err(run::changed());
         }
     } else {
         let again = || Ok(prepare(context, entry_again(context, entry))?.prepared);

@@ -228,7 +228,7 @@ pub(super) fn confirm(
     Ok(())
 }
 
-fn changed() -> Failure {
+pub(super) fn changed() -> Failure {
     Failure::safety("the plan changed while it was being confirmed; nothing was started").hinted("look at it again")
 }
 

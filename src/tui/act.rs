@@ -41,6 +41,10 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                 .map_or_else(Vec::new, |id| propose(model, What::Stored { run: id, failed: false, sub_runs: None }));
         }
         Action::RerunFailed => return rerun_failed(model),
+        Action::Resume => {
+            let selected = model.selected_run().map(|run| run.id.clone());
+            return selected.map_or_else(Vec::new, |run| propose(model, What::Interrupted { run }));
+        }
         Action::Compare => return compare(model),
         Action::Report => return model.run_in_question().map(Effect::Report).into_iter().collect(),
         Action::Export => return model.run_in_question().map(Effect::Export).into_iter().collect(),
@@ -244,6 +248,7 @@ fn propose(model: &mut Model, what: What) -> Vec<Effect> {
     model.waiting = Some((ticket, "looking at the limits"));
     // A stored plan keeps the unit that it has: what was named for another sweep is not put in its place.
     let has_own = match &what {
+        What::Interrupted { .. } => true,
         What::Stored { run, .. } => model.runs.iter().any(|line| line.id == *run && line.unit.is_some()),
         What::Fresh { .. } => false,
     };

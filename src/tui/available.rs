@@ -35,9 +35,7 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
         },
         Action::RerunFailed => rerun_failed(model),
         Action::Resume => match model.selected_run().map(|run| run.status) {
-            Some(Some(RunStatus::Interrupted)) => {
-                Some("resume does not exist yet: r runs the whole plan again".to_owned())
-            }
+            Some(Some(RunStatus::Interrupted)) => model.live().map(|_| "a run is going on: x stops it".to_owned()),
             _ => Some("only an interrupted run can be resumed".to_owned()),
         },
         Action::Compare => {

@@ -4,10 +4,11 @@
 use crate::commands::estimate::Estimate;
 use crate::commands::failure::Failure;
 use crate::commands::launch::{self, Launch, What};
-use crate::commands::plan::{self, Asked};
+use crate::commands::plan::{self, Asked, Prepared};
 use crate::commands::preview;
 use crate::commands::record::{self, NewRecord};
 use crate::commands::rerun::{self, Selection, Source};
+use crate::commands::resume::{self, Which};
 use crate::commands::{compare, drift, export, report, runs, stored, themes, workspace};
 use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
@@ -110,6 +111,7 @@ fn propose(shared: &Shared, order: &Order) -> Result<Proposed, Refused> {
             let selection = Selection { failed: *failed, sub_runs: sub_runs.clone() };
             rerun::prepare(&shared.context, &Source::Run(run.clone()), &selection, unit.as_deref())
         }
+        What::Interrupted { run } => interrupted(shared, run),
     };
     let prepared = prepared.map_err(|failure| refused::of(&failure))?;
     let experiment = &prepared.plan().experiment;
@@ -117,7 +119,7 @@ fn propose(shared: &Shared, order: &Order) -> Result<Proposed, Refused> {
         .map(|estimate| estimate.of(experiment.sub_runs().into()));
     let margin_file = match &order.what {
         What::Fresh { margin, .. } => Some(shared.context.workspace.join(margin)).filter(|path| path.is_file()),
-        What::Stored { .. } => None,
+        What::Stored { .. } | What::Interrupted { .. } => None,
     };
     let launch = Launch {
         what: order.what.clone(),
@@ -129,6 +131,16 @@ fn propose(shared: &Shared, order: &Order) -> Result<Proposed, Refused> {
     };
     let proposal = prepared.proposal.for_decision(&shared.context);
     Ok(Proposed { proposal, launch, margin_file, estimate })
+}
+
+fn interrupted(shared: &Shared, run: &str) -> Result<Prepared, Failure> {
+    let entry = resume::select(&shared.context, &Which::Run(run.to_owned()))?;
+    let entry = entry.ok_or_else(|| Failure::usage(format!("run {run} was not interrupted")))?;
+    let resumable = resume::prepare(&shared.context, entry)?;
+    let mut prepared = resumable.prepared;
+    // What whoever decides has to see first.
+    prepared.proposal.note = Some(resumable.left_as);
+    Ok(prepared)
 }
 
 /// The new process plans once more and refuses what is not the plan that was confirmed.

@@ -141,12 +141,12 @@ fn runs_are_filtered_marked_and_compared() {
 }
 
 #[test]
-fn an_interrupted_run_says_that_it_cannot_be_resumed_yet() {
-    insta::assert_snapshot!(check(previewed(SIZE, &[]), Pane::Runs, &["c", "G", "c"]), @r"
+fn only_an_interrupted_run_can_be_gone_on_with() {
+    insta::assert_snapshot!(check(previewed(SIZE, &[]), Pane::Runs, &["c", "G", "c"]), @r#"
     c: says resume: only an interrupted run can be resumed
     G: run 2; says nothing; asks Drift
-    c: says resume: resume does not exist yet: r runs the whole plan again
-    ");
+    c: waiting Some("looking at the limits"); asks Propose
+    "#);
 }
 
 #[test]
