@@ -29,6 +29,7 @@ pub mod rails;
 pub mod record;
 pub mod record_fold;
 pub mod remove;
+pub mod reserve;
 pub mod run_id;
 mod scan;
 pub mod space;

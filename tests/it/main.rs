@@ -13,6 +13,8 @@ mod controllers;
 #[cfg(test)]
 mod detached;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod evidence;
