@@ -40,3 +40,5 @@ mod resume;
 mod samples;
 #[cfg(test)]
 mod schemas;
+#[cfg(test)]
+mod unattended;
