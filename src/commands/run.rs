@@ -26,6 +26,7 @@ use crate::store::atomic;
 use crate::store::history;
 use crate::store::layout::RunDir;
 use crate::store::lock::{Holder, Lock, LockScope};
+use crate::store::seal;
 
 /// How a plan is to be run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -124,8 +125,12 @@ pub fn run(
     Ok(ended(finish, &dir, late, reports))
 }
 
+/// What a run came to. Seals its record, so that nothing may be written to it any more.
 fn ended(finish: runner::Finish, dir: &RunDir, late: Option<String>, reports: Written) -> Ended {
-    let record_error = finish.record_error.or(late).or_else(|| reports.missing());
+    // Of a record that broke off nobody knows what it should be, and it may be resumed.
+    let sealed = if finish.record_error.is_none() { seal::write(dir) } else { Ok(()) };
+    let unsealed = sealed.err().map(|error| error.to_string());
+    let record_error = finish.record_error.or(late).or_else(|| reports.missing()).or(unsealed);
     let lost = record_error.is_some()
         && matches!(finish.exit_code, exit::PASS | exit::FAIL | exit::NOTHING | exit::INCONCLUSIVE);
     let exit_code = if lost { exit::RIG } else { finish.exit_code };

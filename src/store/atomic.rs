@@ -10,6 +10,9 @@ use serde::Serialize;
 use super::StoreError;
 use super::layout::{open_private, sync_directory};
 
+/// Characters behind the name of a temporary file.
+const RANDOM: usize = 6;
+
 /// Replaces `path` with `text`.
 pub fn replace_text(path: &Path, text: &str) -> Result<(), StoreError> {
     replace_with(path, |target| target.write_all(text.as_bytes()).map_err(StoreError::io("write", path)))
@@ -44,6 +47,7 @@ pub fn replace_with(
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
     let temporary = tempfile::Builder::new()
         .prefix(&prefix)
+        .rand_bytes(RANDOM)
         .make_in(folder, |temporary| open_private(temporary, flags))
         .map_err(StoreError::io("write", path))?;
     // Dropping the temporary file on any error below removes it.
@@ -54,6 +58,13 @@ pub fn replace_with(
     temporary.as_file().sync_data().map_err(StoreError::io("sync", path))?;
     temporary.persist(path).map_err(|error| StoreError::io("write", path)(error.error))?;
     sync_directory(folder)
+}
+
+/// Whether a file is called like those that [`replace_with`] leaves when it is killed: `.summary.json.x3Yz9a`.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.strip_prefix('.').and_then(|hidden| hidden.rsplit_once('.')).is_some_and(|(of, random)| {
+        !of.is_empty() && random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 #[cfg(test)]
@@ -87,6 +98,21 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "# x\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(names(folder.path()), ["summary.json"]);
+    }
+
+    #[test]
+    fn a_temporary_file_is_known_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary.json");
+        replace_with(&path, |_| {
+            let [name] = names(folder.path()).try_into().unwrap();
+            assert!(is_temporary(&name), "{name}");
+            Ok(())
+        })
+        .unwrap();
+        for name in ["summary.json", ".bashrc", ".git", ".a.b", "..x3Yz9a", ".a.x3Yz9", ".a.x3Yz9-", "a.x3Yz9a"] {
+            assert!(!is_temporary(name), "{name}");
+        }
     }
 
     #[test]

@@ -29,8 +29,10 @@ pub mod record_fold;
 pub mod remove;
 pub mod run_id;
 mod scan;
+pub mod seal;
 pub mod space;
 pub mod sub_run;
+mod walk;
 
 #[cfg(test)]
 pub(crate) mod test_disk;
