@@ -2,14 +2,16 @@
 
 use std::cell::Cell;
 use std::io::{self, Write};
+use std::time::{Duration, Instant};
 
 use crate::cli::args::{OutputForm, Runs};
 use crate::cli::console::Console;
-use crate::cli::face::event_line;
+use crate::cli::face::{event_line, width_of_stderr};
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::run_filter::RunFilter;
 use crate::commands::runs::{self, How};
+use crate::commands::verify::{self, News};
 use crate::commands::{self, stored};
 use crate::domain::run_state::RunState;
 use crate::domain::verdict::exit;
@@ -17,6 +19,7 @@ use crate::headless;
 use crate::headless::history::{self, RunRow};
 use crate::headless::output::Output;
 use crate::headless::progress::{self, Progress, Verbosity};
+use crate::headless::verify::{self as lines, Totals};
 
 /// Does what was asked.
 pub fn run(context: &Context, command: Runs, console: &mut Console) -> Result<u8, Failure> {
@@ -31,7 +34,52 @@ pub fn run(context: &Context, command: Runs, console: &mut Console) -> Result<u8
             console.err.line(&format!("asked process {} to stop {} {when}", holder.pid, holder.run_id.escape_debug()));
             Ok(exit::PASS)
         }
+        Runs::Verify { run } => verification(context, run.as_deref(), console),
     }
+}
+
+/// How often the place of the work is drawn anew.
+const REDRAW: Duration = Duration::from_millis(100);
+
+fn verification(context: &Context, asked: Option<&str>, console: &mut Console) -> Result<u8, Failure> {
+    let Console { out, err, form, verbosity, .. } = console;
+    let (human, verbosity) = (*form == OutputForm::Human, *verbosity);
+    let width = width_of_stderr().filter(|_| verbosity != Verbosity::Quiet);
+    let (mut all, mut totals) = (vec![], Totals::default());
+    let mut drawn: Option<Instant> = None;
+    let verified = verify::verify(context, asked, &mut |news| match (news, width) {
+        (News::At { run_id, done, of, bytes }, Some(width)) => {
+            if drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW) {
+                drawn = Some(Instant::now());
+                err.text(&format!("\r{}\x1b[K", lines::progress(run_id, done, of, bytes, width.into())));
+            }
+        }
+        (News::At { .. }, None) => {}
+        (News::Done(run), _) => {
+            totals.add(&run);
+            if human {
+                let text = lines::lines(&run, verbosity);
+                // What is drawn on the same screen must be gone first.
+                if !text.is_empty() && drawn.take().is_some() {
+                    err.text("\r\x1b[K");
+                }
+                out.text(&text);
+                out.flush();
+            } else {
+                all.push(run);
+            }
+        }
+    });
+    if drawn.is_some() {
+        err.text("\r\x1b[K");
+    }
+    verified?;
+    if human {
+        out.line(&totals.line());
+    } else {
+        out.json(&all);
+    }
+    Ok(if totals.damaged > 0 { exit::RIG } else { exit::PASS })
 }
 
 fn list(context: &Context, filter: Option<&str>, console: &mut Console) -> Result<u8, Failure> {

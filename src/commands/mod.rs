@@ -26,6 +26,7 @@ pub mod run_filter;
 pub mod runs;
 pub mod stored;
 pub mod themes;
+pub mod verify;
 pub mod violations;
 pub mod workspace;
 

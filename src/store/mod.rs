@@ -2,6 +2,7 @@
 //! Never decides verdicts, never prints, and knows nothing of how steps are executed.
 
 pub mod atomic;
+pub mod check;
 pub mod contents;
 pub mod error;
 pub mod follow;

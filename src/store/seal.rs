@@ -18,7 +18,7 @@ use super::atomic;
 use super::error::plain;
 use super::hash;
 use super::layout::{RunDir, open_directory};
-use super::record::read_regular;
+use super::record::{open_regular, read_regular};
 use super::walk::{self, Seen, spelled};
 
 /// The version of `hashes.json` that this program writes.
@@ -175,6 +175,21 @@ impl Seal {
         Ok(found)
     }
 
+    /// What is different about a file that lies in the run's directory itself; none where its name cannot be told from the
+    /// path.
+    pub(super) fn difference(&self, dir: &RunDir, path: &str) -> Option<Change> {
+        let was = self.files.get(path);
+        if path.contains(['/', '\\']) {
+            return None;
+        }
+        match Hasher::new(&mut |_| ()).of(open_regular(&dir.root().join(path))) {
+            Ok(_) if was.is_none() => Some(Change::New),
+            Ok(now) => (was != Some(&now)).then_some(Change::Changed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => was.map(|_| Change::Missing),
+            Err(why) => Some(Change::Unreadable(plain(&why))),
+        }
+    }
+
     /// Whether a file could not be read when the run ended, or the folder that it is in.
     fn knows_nothing_of(&self, path: &str) -> bool {
         let mut above = Some(path);
@@ -189,7 +204,7 @@ impl Seal {
 
     /// Whether the first `length` bytes of the file are all that it was.
     pub fn was_the_start(&self, dir: &RunDir, path: &str, length: u64) -> bool {
-        let now = File::open(dir.root().join(path))
+        let now = open_regular(&dir.root().join(path))
             .and_then(|mut file| hash::through(&mut file, Some(length), &mut vec![0; hash::PIECE], &mut |_| ()));
         now.is_ok_and(|now| self.files.get(path) == Some(&now))
     }

@@ -32,3 +32,5 @@ mod rails;
 mod samples;
 #[cfg(test)]
 mod schemas;
+#[cfg(test)]
+mod verify;
