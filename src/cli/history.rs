@@ -14,6 +14,7 @@ use crate::commands::runs::{self, How};
 use crate::commands::verify::{self, News};
 use crate::commands::{self, stored};
 use crate::domain::run_state::RunState;
+use crate::domain::sanitize;
 use crate::domain::verdict::exit;
 use crate::headless;
 use crate::headless::history::{self, RunRow};
@@ -74,10 +75,10 @@ fn verification(context: &Context, asked: Option<&str>, console: &mut Console) -
         err.text("\r\x1b[K");
     }
     verified?;
-    if human {
-        out.line(&totals.line());
-    } else {
-        out.json(&all);
+    match (human, totals) {
+        (false, _) => out.json(&all),
+        (true, Totals { sound: 0, noted: 0, damaged: 0 }) => out.line(&no_run(context)),
+        (true, _) => out.line(&totals.line()),
     }
     Ok(if totals.damaged > 0 { exit::RIG } else { exit::PASS })
 }
@@ -88,13 +89,16 @@ fn list(context: &Context, filter: Option<&str>, console: &mut Console) -> Resul
     let rows: Vec<RunRow> = all.iter().filter(|entry| filter.matches(entry)).map(RunRow::new).collect();
     console.result(&rows, || {
         if rows.is_empty() {
-            let folder = crate::domain::sanitize::escaped(&context.runs.display().to_string()).into_owned();
             let matching = if all.is_empty() { "" } else { " matches the filter" };
-            return format!("no run in {folder}{matching}\n");
+            return format!("{}{matching}\n", no_run(context));
         }
         history::table(rows.iter().cloned()).text()
     });
     Ok(exit::PASS)
+}
+
+fn no_run(context: &Context) -> String {
+    format!("no run in {}", sanitize::escaped(&context.runs.display().to_string()))
 }
 
 fn compare(context: &Context, then: &str, now: &str, console: &mut Console) -> Result<u8, Failure> {

@@ -184,7 +184,7 @@ fn rails(dir: &RunDir, run_id: &str, findings: &mut Vec<Finding>) {
     let away = rails::away(dir).ok().flatten().map(|away| away.rails.into_keys().collect::<Vec<_>>());
     let names = away.filter(|names| !names.is_empty()).unwrap_or_else(|| kept.nominal.into_keys().collect());
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let what = format!("{} not known to be home", names.join(", "));
+    let what = format!("not known to be home: {}", names.join(", "));
     findings.push(Finding::new(Kind::RailsAway, run_id, "rails.json", what));
 }
 

@@ -194,8 +194,8 @@ impl Check<'_> {
             }
         }
         findings.extend(damage.iter().cloned().map(|damage| finding(&self.id, damage)));
-        self.left_overs(findings);
         self.standing(findings);
+        self.left_overs(findings);
         let torn = self.torn(&whole.torn, findings);
         self.differences(&torn, findings);
     }

@@ -72,6 +72,9 @@ fn copy(from: &Path, to: &Path) {
 fn a_run_is_sound_until_somebody_touches_it() {
     let (bench, run) = finished();
     insta::assert_snapshot!(told(&bench, "runs verify").all(), @r"
+    rr-TIME-DIGEST  completed  ok
+    1 run: 1 ok
+    => 0
     ");
     assert_eq!(told(&bench, "runs verify latest").code, 0);
     let aside = tempfile::tempdir().unwrap();
@@ -115,17 +118,31 @@ fn a_run_is_sound_until_somebody_touches_it() {
         &["damaged inputs/flows/smoke.yaml", "changed inputs/flows/smoke.yaml"],
     );
     check(&|at| fs::write(at("hashes.json"), "{\"format_version\":1,\"fi").unwrap(), &["damaged hashes.json"]);
-    check(&|at| fs::write(at("sysinfo.json"), "{").unwrap(), &["damaged sysinfo.json", "changed sysinfo.json"]);
+    check(&|at| fs::write(at("sysinfo.json"), "{").unwrap(), &["changed sysinfo.json", "damaged sysinfo.json"]);
     check(&|at| remove(at("report.html")), &["missing report.html"]);
     check(&|at| replace(at("export.csv"), "pass", "fail"), &["changed export.csv"]);
     assert_eq!(verdict(&bench), (0, vec![]), "each was undone");
 
     replace(at(&run, "s00/stdout/00_first.log"), "OK", "OH");
     insta::assert_snapshot!(told(&bench, "runs verify latest").all(), @r"
+    rr-TIME-DIGEST  completed  1 finding
+      DAMAGE  subruns/rr-TIME-DIGEST-s00/stdout/00_first.log: it is not what it was when the run ended
+              mend: put a copy of it back; there is no other way to have it again
+    1 run: 0 ok, 1 damaged
+    => 4
     ");
     insta::assert_snapshot!(told(&bench, "runs verify latest -q").all(), @r"
+    rr-TIME-DIGEST  completed  1 finding
+      DAMAGE  subruns/rr-TIME-DIGEST-s00/stdout/00_first.log: it is not what it was when the run ended
+              mend: put a copy of it back; there is no other way to have it again
+    1 run: 0 ok, 1 damaged
+    => 4
     ");
     insta::assert_snapshot!(told(&bench, "runs verify nothing").all(), @r"
+    --- stderr
+    error: no run 'nothing'; there is rr-TIME-DIGEST
+    help: road_runner runs list shows every run
+    => 2
     ");
 }
 
@@ -154,7 +171,10 @@ fn reports_and_exports_that_are_made_again_stay_sealed() {
 fn runs_without_an_end_are_no_damage() {
     let bench = bench();
     assert_eq!(verdict(&bench), (0, vec![]));
-    insta::assert_snapshot!(told(&bench, "runs verify").all(), @"");
+    insta::assert_snapshot!(told(&bench, "runs verify").all(), @r"
+    no run in BENCH/ws/runs
+    => 0
+    ");
     assert_eq!(told(&bench, "plan -q --flow smoke --margin down").code, 0);
     assert_eq!(verdict(&bench), (0, vec![]), "a plan");
     fs::remove_dir_all(bench.path("runs")).unwrap();
@@ -167,6 +187,9 @@ fn runs_without_an_end_are_no_damage() {
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(run.stdout.take().unwrap()));
     assert!(lines.any(|line| line.unwrap().contains("step_spawned")));
     insta::assert_snapshot!(told(&bench, "runs verify").all(), @r"
+    rr-TIME-DIGEST  running  ok
+    1 run: 1 ok
+    => 0
     ");
     run.kill().unwrap();
     run.wait().unwrap();
@@ -177,7 +200,7 @@ fn runs_without_an_end_are_no_damage() {
     let spawned = steps.lines().find(|line| line.contains("\"step_spawned\"")).unwrap();
     let pid = serde_json::from_str::<Value>(spawned).unwrap()["pid"].as_i64().unwrap();
     let group = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    drop(rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
+    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     let gone = || !Path::new(&format!("/proc/{pid}")).exists();
     let begin = std::time::Instant::now();
     while !gone() {
@@ -201,5 +224,21 @@ fn runs_without_an_end_are_no_damage() {
     survivor.kill().unwrap();
     survivor.wait().unwrap();
     insta::assert_snapshot!(regex::Regex::new(r"tick \d+").unwrap().replace(&found, "tick N"), @r"
+    rr-TIME-DIGEST  interrupted  5 findings
+      note    its runner died before it ended, so it is not sealed
+              mend: `road_runner resume rr-TIME-DIGEST` goes on with it, `road_runner clean --older-than 0 --force` deletes all such runs
+      note    .summary.json.x3Yz9a: half of a file, left by a command that was killed
+              mend: delete it; nobody reads it
+      note    events.ldjson: torn tail of 12 bytes of no whole line
+              mend: nothing is lost that was complete: readers stop before it; resume repairs it
+      note    rails.json: not known to be home: core
+              mend: `road_runner rails restore` brings them home
+      note    process PID (started at tick N) still runs
+              mend: the next `road_runner run` or `resume` here ends it
+    .rr-TIME-DIGEST  left over  1 finding
+      note    a run that was being prepared and never began
+              mend: `road_runner clean --older-than 365` deletes it with the runs of more than a year ago
+    2 runs: 0 ok, 2 with notes
+    => 0
     ");
 }
