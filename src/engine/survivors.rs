@@ -68,7 +68,9 @@ pub fn of_all_runs(roots: &Roots) -> BTreeMap<String, Vec<ProcessIdentity>> {
             found.entry(id.to_owned()).or_default().push(identity);
         }
     }
-    found.values_mut().for_each(|processes| processes.sort());
+    for processes in found.values_mut() {
+        processes.sort();
+    }
     found
 }
 

@@ -152,14 +152,13 @@ impl Seal {
             let was = gone.remove(path);
             let what = match (seen, was) {
                 (Seen::File(_), _) if part(path) != Part::Sealed => return Ok(()),
-                (Seen::File(_), None) if self.knows_nothing_of(path) => return Ok(()),
+                (Seen::File(_), None) | (Seen::Barred(_), _) if self.knows_nothing_of(path) => return Ok(()),
                 (Seen::File(_), None) => Change::New,
                 (Seen::File(at), Some(was)) => match hasher.of(at.open()) {
                     Ok(now) if now == was => return Ok(()),
                     Ok(_) => Change::Changed,
                     Err(why) => Change::Unreadable(plain(&why)),
                 },
-                (Seen::Barred(_), _) if self.knows_nothing_of(path) => return Ok(()),
                 (Seen::Barred(why), _) => {
                     // What lies in there is not missing, it cannot be seen.
                     let inside = if path.is_empty() { String::new() } else { format!("{path}/") };
@@ -404,7 +403,9 @@ mod tests {
     fn what_a_killed_writer_left_is_told_apart() {
         let run = sealed();
         let left = [".hashes.json.a1b2c3", "subruns/x/.summary.json.x3Yz9a", "subruns/x/stderr/00_a.log.tmp"];
-        left.into_iter().for_each(|file| add(file)(&run));
+        for file in left {
+            add(file)(&run);
+        }
         add("subruns/x/artifacts/00_a/.summary.json.x3Yz9a")(&run);
         add("subruns/x/stdout/00_a.log")(&run);
         assert_eq!(left_overs(&run.dir).unwrap(), left);

@@ -3,6 +3,7 @@
 //! level, and no names.
 
 use std::ffi::CStr;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -137,7 +138,9 @@ pub(crate) fn spelled(name: &[u8]) -> String {
                 text.push('\\');
             }
         }
-        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
     }
     text
 }

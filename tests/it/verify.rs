@@ -11,6 +11,9 @@ use crate::cli::{Bench, Told, words};
 
 const RUN: &str = "run --yes -q --unit SN1 --flow smoke --margin down";
 
+/// Where files of a run are.
+type Places<'p> = &'p dyn Fn(&str) -> PathBuf;
+
 fn told(bench: &Bench, line: &str) -> Told {
     bench.outcome(&mut bench.real(&words(line)))
 }
@@ -80,7 +83,7 @@ fn a_run_is_sound_until_somebody_touches_it() {
     let aside = tempfile::tempdir().unwrap();
     copy(&run, &aside.path().join("run"));
 
-    let check = |change: &dyn Fn(&dyn Fn(&str) -> PathBuf), expected: &[&str]| {
+    let check = |change: &dyn Fn(Places<'_>), expected: &[&str]| {
         change(&|file| at(&run, file));
         assert_eq!(verdict(&bench), (4, expected.iter().map(|&found| found.to_owned()).collect()));
         fs::remove_dir_all(&run).unwrap();
