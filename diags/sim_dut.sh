@@ -10,6 +10,9 @@
 #   Salami et al., MICRO 2018, doi 10.1109/MICRO.2018.00064, at each 10 mV (between two the lower one's). Where the
 #   board crashed, this process aborts: the crash of the simulated device, not of the host.
 #
+# With --host DIR a device that is lost takes its host along: whoever started this is killed with its whole process group,
+# and the boot id of the simulated host, DIR/sys/kernel/random/boot_id, becomes another. For tests of what outlives that.
+#
 # With --source sim_rail the generic device has no rail of its own: it hangs on rail `sim` of the simulated regulator
 # (diags/sim_rail.sh) and gets what is really there, whatever was commanded.
 #
@@ -20,13 +23,14 @@ ulimit -c 0 2>/dev/null
 usage() {
     cat <<'TEXT'
 usage: sim_dut.sh [--model generic|vc707|kc705b] [--source own|sim_rail] [--vdut-mv N] [--fdut-mhz N]
-                  [--vbram-mv N] [--seed N]
+                  [--vbram-mv N] [--seed N] [--host DIR]
   --model NAME   the device (default generic)
   --source NAME  generic: own, as the next two say (default), or sim_rail: what the simulated regulator's rail sim has
   --vdut-mv N    generic: voltage of rail dut in mV (default, nominal: 1000)
   --fdut-mhz N   generic: its frequency in MHz (default, nominal: 3000)
   --vbram-mv N   vc707, kc705b: voltage of rail bram in mV (default, nominal: 1000)
   --seed N       the noise of this run (default 1); the FPGA models have none
+  --host DIR     a lost device kills the process group of whoever started this, and DIR, in place of /proc, has another boot
 exit: 0 all words right, 1 wrong words, 2 no regulator to hang on, 64 bad usage; by signal or never where the
       simulated device crashes or hangs
 TEXT
@@ -108,17 +112,32 @@ answer() {
     exit 0
 }
 
+# The simulated host goes down.
+host_dies() {
+    read -r id <"$host/sys/kernel/random/boot_id" || rig_error "$host has no boot id"
+    number=${id##*-}
+    case $number in '' | *[!0-9]*) rig_error "the boot id of a simulated host ends in digits, not in '$number'" ;; esac
+    # The one in front keeps the zeros.
+    number=$((1$number + 1))
+    echo "${id%-*}-${number#1}" >"$host/sys/kernel/random/boot_id" || rig_error "the boot id cannot be written"
+    # Behind the name of the program, which may hold anything: its state, its parent, its process group.
+    read -r line <"/proc/$PPID/stat" || rig_error 'nobody started this'
+    set -- ${line##*) }
+    kill -s KILL -- "-$3" $$
+}
+
 # The simulated device goes down with signal $1.
 die() {
     echo "device lost at word $((noise % WORDS)): signal $1"
+    [ -z "$host" ] || host_dies
     kill -"$1" $$
     exit 70 # not reached unless the signal was lost
 }
 
-model=generic source=own vdut='' fdut='' vbram='' seed=1
+model=generic source=own vdut='' fdut='' vbram='' seed=1 host=''
 while [ $# -gt 0 ]; do
     case $1 in
-        --model | --source | --vdut-mv | --fdut-mhz | --vbram-mv | --seed)
+        --model | --source | --vdut-mv | --fdut-mhz | --vbram-mv | --seed | --host)
             [ $# -ge 2 ] || bad_usage "$1 needs a value"
             ;;
     esac
@@ -129,11 +148,16 @@ while [ $# -gt 0 ]; do
         --fdut-mhz) number "$1" "$2" 1 10000; fdut=$2; shift ;;
         --vbram-mv) number "$1" "$2" 0 5000; vbram=$2; shift ;;
         --seed) number "$1" "$2" 0 2147483647; seed=$2; shift ;;
+        --host) host=$2; shift ;;
         --help) usage; exit 0 ;;
         *) bad_usage "unknown argument '$1'" ;;
     esac
     shift
 done
+
+case $host in
+    /proc | /proc/*) bad_usage 'a simulated host is not this one: --host is no folder of /proc' ;;
+esac
 
 # A rail that the device does not have must not pass for one that was applied.
 case $model in

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::cli::help::{self, EXIT_CODES};
 use crate::commands::plan::MAX_UNIT;
+use crate::commands::resume::MOST_BOOTS;
 use crate::domain::seed::Seed;
 
 /// What was typed.
@@ -178,6 +179,9 @@ Example:
         #[command(flatten)]
         start: Start,
     },
+    /// Go on with a run that was interrupted, from where it stopped
+    #[command(after_help = help::RESUME)]
+    Resume(Resume),
     /// History and control of runs
     #[command(subcommand)]
     Runs(Runs),
@@ -239,6 +243,36 @@ Example:
     /// Print the manual page
     #[command(after_help = "Example:\n  road_runner man | man -l -")]
     Man,
+}
+
+/// Which run goes on, and how.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["run", "last", "auto"]))]
+pub struct Resume {
+    /// `latest`, a unique prefix of a run id, or a prefix of a plan's digest
+    #[arg(value_name = "RUN_ID")]
+    pub run: Option<String>,
+    /// The newest run that was interrupted
+    #[arg(long)]
+    pub last: bool,
+    /// The newest run, if it was interrupted and nothing that was confirmed has changed; never asks
+    #[arg(long)]
+    pub auto: bool,
+    /// Do not ask; with a point on a limit the run also needs a unit
+    #[arg(long, conflicts_with = "auto")]
+    pub yes: bool,
+    /// Try a step in which the host went down so many times again
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub retry_crashed: u32,
+    /// Give up after so many resumes in a row that ended in another boot before any sub-run got on
+    #[arg(long, value_name = "K", default_value_t = MOST_BOOTS, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_boots: u32,
+    /// Go on although another run is going on on this host
+    #[arg(long)]
+    pub allow_concurrent: bool,
+    /// What only the application gives.
+    #[arg(skip)]
+    pub handover: Handover,
 }
 
 /// What goes, and what stays.
@@ -456,19 +490,20 @@ pub struct RunChoice {
 }
 
 impl Arguments {
-    /// How a run is to start, where one is.
-    const fn start(&mut self) -> Option<&mut Start> {
+    /// How the application has a run started, where one is.
+    const fn handover(&mut self) -> Option<&mut Handover> {
         match &mut self.command {
             Some(Command::Run { start, .. } | Command::Rerun { start, .. } | Command::RerunLast { start, .. }) => {
-                Some(start)
+                Some(&mut start.handover)
             }
+            Some(Command::Resume(resume)) => Some(&mut resume.handover),
             _ => None,
         }
     }
 
     /// Whether the run is to leave the session that it was started in.
     pub fn is_detached(&mut self) -> bool {
-        self.start().is_some_and(|start| start.handover.detached)
+        self.handover().is_some_and(|handover| handover.detached)
     }
 }
 
@@ -490,13 +525,13 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
     let mut definition = command().color(colour);
     // Its flags and nothing else of it: what a command says of itself stays.
     let handover = Handover::augment_args(clap::Command::new("handover"));
-    for name in ["run", "rerun", "rerun-last"] {
+    for name in ["run", "rerun", "rerun-last", "resume"] {
         definition = definition.mut_subcommand(name, |command| command.args(handover.get_arguments().cloned()));
     }
     let matches = definition.try_get_matches_from(words)?;
     let mut arguments = Arguments::from_arg_matches(&matches)?;
-    if let (Some(start), Some((_, inner))) = (arguments.start(), matches.subcommand()) {
-        start.handover = Handover::from_arg_matches(inner)?;
+    if let (Some(handover), Some((_, inner))) = (arguments.handover(), matches.subcommand()) {
+        *handover = Handover::from_arg_matches(inner)?;
     }
     Ok(arguments)
 }
@@ -530,63 +565,4 @@ fn sub_runs(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(line: &str, expected: &str) {
-        let said = match parse(line.split(' ').map(OsString::from)) {
-            Ok(arguments) => format!("{:?}", arguments.command),
-            Err(error) => {
-                let text = error.to_string();
-                assert_eq!(error.exit_code(), 2, "{line}: {text}");
-                text.lines().next().unwrap_or_default().to_owned()
-            }
-        };
-        assert!(said.contains(expected), "{line}\n{said}");
-    }
-
-    #[test]
-    fn the_definitions_are_consistent() {
-        Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn what_can_be_typed() {
-        check("road_runner", "None");
-        check("road_runner plan --flow f --margin m --seed 7", "seed: Some(7)");
-        check("road_runner plan --flow f", "required arguments were not provided");
-        check("road_runner plan --flow f --margin m --seed 0", "invalid value '0' for '--seed <N>'");
-        check("road_runner plan --flow f --margin m --seed 2147483648", "invalid value '2147483648'");
-        check("road_runner run --plan x --unit u", "plan: Some(\"x\")");
-        check("road_runner run --plan x --flow f --margin m", "cannot be used with");
-        check("road_runner run --plan x --seed 3", "cannot be used with");
-        check("road_runner run", "required arguments were not provided");
-        check("road_runner run --flow f --margin m --max-fail 0", "invalid value '0'");
-        check("road_runner rerun x --subruns s03,7", "subruns: Some(\"s03,7\")");
-        check("road_runner rerun x --subruns s,7", "invalid value 's,7'");
-        check("road_runner rerun x --subruns +3", "invalid value '+3'");
-        check("road_runner rerun x --failed --subruns 1", "cannot be used with");
-        check("road_runner runs stop x --now", "now: true");
-        check(
-            "road_runner run --plan x --yes --detached --confirmed ab12",
-            "detached: true, confirmed: Some(\"ab12\")",
-        );
-        check("road_runner run --plan x --detached", "required arguments were not provided");
-        check("road_runner runs list --filter -fail", "filter: Some(\"-fail\")");
-        check("road_runner runs compare", "required arguments were not provided");
-        check("road_runner runs compare x", "then: \"x\", now: \"latest\"");
-        check("road_runner list-flows -q -v", "cannot be used with");
-        check("road_runner resume", "unrecognized subcommand 'resume'");
-        check("road_runner clean", "required arguments were not provided");
-        check("road_runner clean --older-than 30 --keep 5", "older_than: 30, keep: 5, dry_run: false, force: false");
-        check("road_runner clean --older-than -1", "unexpected argument '-1'");
-        check("road_runner clean --older-than 1.5", "invalid value '1.5'");
-        check("road_runner completions tcsh", "invalid value 'tcsh'");
-        check("road_runner --theme x --ascii --no-motion", "None");
-        check("road_runner list-flows --themes x", "unexpected argument '--themes'");
-        check("road_runner themes list", "Themes(List)");
-        check(&format!("road_runner plan --flow f --margin m --unit {}", "x".repeat(129)), "invalid value");
-        check("road_runner plan --flow f --margin m --unit a\tb", "invalid value");
-        check("road_runner plan --flow f --margin m --unit=", "invalid value ''");
-    }
-}
+mod tests;

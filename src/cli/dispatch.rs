@@ -2,7 +2,7 @@
 
 use crate::cli::args::{Adapters, Arguments, Command, Margins, Policy, Rails, Themes};
 use crate::cli::console::Console;
-use crate::cli::{application, history, maintenance, manual, reports, start, surroundings};
+use crate::cli::{application, history, maintenance, manual, reports, resume, start, surroundings};
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::inspect::Listing;
@@ -37,6 +37,7 @@ pub fn run(arguments: Arguments, console: &mut Console) -> Result<u8, Failure> {
             start::rerun(&context, run, &Selection { failed, sub_runs: subruns }, &start, console)
         }
         Command::RerunLast { passed, start } => start::rerun_last(&context, passed, &start, console),
+        Command::Resume(asked) => resume::resume(&context, &asked, console),
         Command::Report { run_id } => reports::report(&context, &run_id, console),
         Command::Export { run, format, out } => reports::export(&context, &run, format, out, console),
         Command::Runs(command) => history::run(&context, command, console),

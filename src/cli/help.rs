@@ -19,6 +19,23 @@ Sweeps voltage and frequency margins with real diagnostics, and leaves a record 
 A workspace is a folder with flows/, margins/, policy/, adapters/ and diags/. Without a command, Road Runner opens the \
 full-screen application on it; with --no-tui, or where there is no terminal, it says what the workspace holds and what to do next.";
 
+/// `resume`.
+pub const RESUME: &str = "\
+The step in flight when the host went down is `crashed`, when only the runner died `error`; what has ended stays. Rails \
+that were left away come home first. After a crash the rest of its sub-run is not measured, and the rest of its line by \
+`stop_line`. What has changed since is shown before anything starts.
+
+With --auto nothing to go on with is no failure (0), and anything changed that the run was confirmed for refuses (3): \
+board, processor, profiles, policy, programs.
+
+Examples:
+  road_runner resume latest
+  road_runner resume --last --retry-crashed 1
+  road_runner resume --auto --no-tui        in a service, after each boot
+
+Exit codes: those of `road_runner run`; 2 where there is nothing to go on with; 3 also after too many resumes in a row \
+that ended in another boot.";
+
 /// How to begin, and what is read from the environment.
 pub const EXAMPLES: &str = "\
 Examples:

@@ -11,6 +11,7 @@ mod history;
 mod maintenance;
 mod manual;
 mod reports;
+mod resume;
 mod start;
 mod surroundings;
 

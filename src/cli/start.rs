@@ -15,7 +15,7 @@ use crate::commands::plan::{self, Asked, Prepared};
 use crate::commands::record::{self, NewRecord};
 use crate::commands::report;
 use crate::commands::rerun::{self, Selection, Source};
-use crate::commands::run::{self, Options};
+use crate::commands::run::{self, Ended, Face, Options};
 use crate::domain::plan::Plan;
 use crate::domain::sanitize;
 use crate::domain::verdict::exit;
@@ -205,17 +205,7 @@ fn execute_prepared(
     }
     // Whoever is asked sees all of it with the question.
     if start.yes || start.dry_run {
-        match console.verbosity {
-            Verbosity::Quiet => {}
-            Verbosity::Normal => {
-                for drift in &prepared.proposal.drift {
-                    console.err.line(&format!("changed since the plan was made: {}", sanitize::line(drift)));
-                }
-            }
-            Verbosity::Verbose => {
-                console.err.text(&confirm::text(&prepared.proposal.for_decision(context)));
-            }
-        }
+        say_drift(context, prepared, console);
     }
     let (problems, sources) = report::warnings(context);
     console.problems(&problems, &sources);
@@ -225,15 +215,40 @@ fn execute_prepared(
         dry_run: start.dry_run,
         max_fail: start.max_fail,
         allow_concurrent: start.allow_concurrent,
+        retry_crashed: 0,
     };
-    let (ended, printed) = if start.handover.detached {
+    watched(start.handover.detached, console, |face| run::run(context, prepared, options, face, again))
+}
+
+/// What nobody is asked about: what has changed, or with `-v` everything.
+pub fn say_drift(context: &Context, prepared: &Prepared, console: &mut Console) {
+    match console.verbosity {
+        Verbosity::Quiet => {}
+        Verbosity::Normal => {
+            for drift in &prepared.proposal.drift {
+                console.err.line(&format!("changed since the plan was made: {}", sanitize::line(drift)));
+            }
+        }
+        Verbosity::Verbose => {
+            console.err.text(&confirm::text(&prepared.proposal.for_decision(context)));
+        }
+    }
+}
+
+/// Runs something that is watched in lines, or by the application, and says how it ended.
+pub fn watched(
+    detached: bool,
+    console: &mut Console,
+    run: impl FnOnce(&mut dyn Face) -> Result<Ended, Failure>,
+) -> Result<u8, Failure> {
+    let (ended, printed) = if detached {
         let mut face = Detached::default();
-        let ended = run::run(context, prepared, options, &mut face, again);
+        let ended = run(&mut face);
         face.finish();
         (ended?, Ok(()))
     } else {
         let mut lines = Lines::new(console);
-        let ended = run::run(context, prepared, options, &mut lines, again);
+        let ended = run(&mut lines);
         let printed = lines.finish();
         (ended?, printed)
     };

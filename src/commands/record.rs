@@ -7,6 +7,7 @@ use chrono::Utc;
 
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
+use crate::domain::event::RunStatus;
 use crate::domain::plan::Plan;
 use crate::domain::run_state::{RunHeader, RunState};
 use crate::domain::summary::RunSummary;
@@ -42,11 +43,14 @@ pub struct Draft {
 
 /// Writes a record under its dot-name.
 pub fn draft(context: &Context, new: &NewRecord<'_>) -> Result<Draft, Failure> {
-    let (prepared, header) = fill(context, new)?;
+    // A run that is to be executed never looks like a plan, at no instant: one that is killed before its first line was
+    // begun all the same.
+    let status = if new.dry_run { RunStatus::Planned } else { RunStatus::Running };
+    let (prepared, header) = fill(context, new, status)?;
     Ok(Draft { prepared, state: RunState::new(header, Arc::clone(new.plan)) })
 }
 
-fn fill(context: &Context, new: &NewRecord<'_>) -> Result<(PreparedRun, RunHeader), Failure> {
+fn fill(context: &Context, new: &NewRecord<'_>, status: RunStatus) -> Result<(PreparedRun, RunHeader), Failure> {
     let id = RunId::new(Timestamp::new(Utc::now()), &new.plan.digest)?;
     let prepared = PreparedRun::reserve(&context.runs, &id)?;
     let dir = prepared.dir();
@@ -63,7 +67,8 @@ fn fill(context: &Context, new: &NewRecord<'_>) -> Result<(PreparedRun, RunHeade
         dry_run: new.dry_run,
         version: VERSION.to_owned(),
     };
-    atomic::replace_json_indented(&dir.summary(), &RunSummary::planned(&header, new.plan))?;
+    let summary = RunSummary { status, ..RunSummary::planned(&header, new.plan) };
+    atomic::replace_json_indented(&dir.summary(), &summary)?;
     Ok((prepared, header))
 }
 
@@ -87,6 +92,6 @@ impl Draft {
 /// Writes a plan to disk and nothing else; its status stays `planned`. No state of a run is made, which would take a
 /// hundred bytes a point.
 pub fn persist(context: &Context, new: &NewRecord<'_>) -> Result<(RunDir, RunHeader), Failure> {
-    let (prepared, header) = fill(context, new)?;
+    let (prepared, header) = fill(context, new, RunStatus::Planned)?;
     Ok((prepared.publish()?, header))
 }

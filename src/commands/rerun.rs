@@ -1,5 +1,6 @@
 //! A stored plan again: which of its sub-runs, what has drifted since, and whether today's bounds still allow it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -150,13 +151,52 @@ fn part(experiment: &Experiment, chosen: &[u32]) -> Experiment {
 /// Admits a stored plan within its own bounds and today's, with the programs that are here now.
 fn again(
     context: &Context,
-    mut plan: Plan,
+    plan: Plan,
     inputs: &Path,
     source_run: Option<String>,
     then: Option<&Snapshot>,
     unit: Option<&str>,
 ) -> Result<Prepared, Failure> {
-    check_intact(&plan, source_run.as_deref().unwrap_or("this file"))?;
+    let stored = Stored { inputs, source_run, then, keeps: false };
+    let mut plan = plan;
+    if let Some(unit) = unit {
+        plan.unit = Some(unit.to_owned());
+    }
+    Ok(hold_against_today(context, plan, &stored)?.prepared)
+}
+
+/// Admits the plan of a run that was interrupted. The plan stays as it was frozen; only where its programs are is found anew.
+pub(super) fn go_on(context: &Context, plan: Plan, entry: &RunEntry) -> Result<Today, Failure> {
+    let then = drift::host_then(&entry.dir);
+    let inputs = entry.dir.inputs();
+    let stored = Stored { inputs: &inputs, source_run: Some(entry.id.to_string()), then: then.as_ref(), keeps: true };
+    hold_against_today(context, plan, &stored)
+}
+
+/// Where a plan comes from.
+struct Stored<'a> {
+    /// The copies of what it was made from.
+    inputs: &'a Path,
+    source_run: Option<String>,
+    /// The host when it was run.
+    then: Option<&'a Snapshot>,
+    /// The plan is that of a run that goes on: nothing of it changes.
+    keeps: bool,
+}
+
+/// A stored plan that today's bounds admit.
+#[derive(Debug)]
+pub(super) struct Today {
+    pub prepared: Prepared,
+    /// What has changed that was part of what was confirmed: board, processor, profiles, policy, programs.
+    pub grave: Vec<String>,
+}
+
+/// Of a host, what a run was confirmed for.
+const CONFIRMED_FOR: [&str; 3] = ["board", "cpu model", "cores"];
+
+fn hold_against_today(context: &Context, mut plan: Plan, stored: &Stored<'_>) -> Result<Today, Failure> {
+    check_intact(&plan, stored.source_run.as_deref().unwrap_or("this file"))?;
     let catalogue = Catalogue::read(&context.workspace);
     let sources = catalogue.sources();
     let host = collect::host_facts(&context.roots);
@@ -167,36 +207,56 @@ fn again(
         return Err(Failure::input(problems, sources));
     }
     let (today, candidates) = plan::bounds_in_force(&catalogue, &host, &sources)?;
-    let mut drifted = drift_lines(context, &plan, then, &host);
+    let mut grave: Vec<String> = between_facts(&plan.host, &host)
+        .iter()
+        .filter(|drift| CONFIRMED_FOR.contains(&drift.what.as_str()))
+        .map(|drift| sanitize::line(&drift.to_string()).into_owned())
+        .collect();
+    let profiles: Vec<_> = candidates.iter().filter(|c| c.applies).map(|c| c.profile.name.clone()).collect();
+    if profiles.iter().collect::<BTreeSet<_>>() != plan.experiment.profiles.iter().collect() {
+        grave.push("other hardware profiles apply to this host".to_owned());
+    }
+    let mut drifted = drift_lines(context, &plan, stored.then, &host);
     let Some(bounds) = plan.experiment.bounds.intersect(&today.bounds) else {
         return Err(Failure::safety("the plan's bounds and today's exclude each other; nothing was started"));
     };
     if bounds != plan.experiment.bounds {
-        drifted.push("bounds are tighter than when it was planned".to_owned());
+        let line = "bounds are tighter than when it was planned".to_owned();
+        grave.push(line.clone());
+        drifted.push(line);
     }
-    plan.found = refresh(&context.lookup(), &mut plan.experiment, &mut drifted)?;
+    let mut experiment = plan.experiment.clone();
+    let mut programs = vec![];
+    plan.found = refresh(&context.lookup(), &mut experiment, &mut programs)?;
+    grave.extend(programs.iter().cloned());
+    drifted.extend(programs);
     for (path, input) in &plan.experiment.inputs {
         if hash::file(&context.workspace.join(path)).is_ok_and(|now| now != input.sha256) {
-            drifted.push(format!("{} {path} was edited since; the stored plan is used", input.kind));
+            let line = format!("{} {path} was edited since; the stored plan is used", input.kind);
+            if matches!(input.kind.as_str(), "policy" | "profile") {
+                grave.push(line.clone());
+            }
+            drifted.push(line);
         }
     }
-    plan.experiment.bounds = bounds;
-    plan.host = host;
-    if let Some(unit) = unit {
-        plan.unit = Some(unit.to_owned());
+    if !stored.keeps {
+        plan.experiment = experiment;
+        plan.experiment.bounds = bounds.clone();
+        plan.host = host;
+        plan.digest = plan.experiment.digest().map_err(|error| encode(&error))?;
     }
-    plan.digest = plan.experiment.digest().map_err(|error| encode(&error))?;
     let plan = Arc::new(plan);
-    let bounds = plan.experiment.bounds.clone();
     let admitted = admission::admit(Arc::clone(&plan), &bounds).map_err(|violations| {
         let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
         Failure::safety(format!("today's bounds refuse the stored plan: {}", lines.join("; ")))
             .hinted("nothing was started; `road_runner policy explain` shows the bounds in force")
     })?;
-    let kept = plan.experiment.inputs.keys().map(|path| (inputs.join(path), PathBuf::from(path)));
+    let kept = plan.experiment.inputs.keys().map(|path| (stored.inputs.join(path), PathBuf::from(path)));
     let inputs = kept.filter(|(from, _)| from.is_file()).collect();
     let proposal = Proposal::new(&plan, bounds, &candidates, drifted);
-    Ok(Prepared { admitted, proposal, inputs, warnings: Problems::default(), sources, source_run })
+    let source_run = stored.source_run.clone();
+    let prepared = Prepared { admitted, proposal, inputs, warnings: Problems::default(), sources, source_run };
+    Ok(Today { prepared, grave })
 }
 
 /// What is different about the host since the plan was made or run.

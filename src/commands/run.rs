@@ -11,10 +11,13 @@ use crate::commands::proposal::{Answer, Proposal};
 use crate::commands::rails;
 use crate::commands::record::{self, NewRecord};
 use crate::commands::report::{self, Written};
+use crate::commands::survivors::{self, Survivors};
+use crate::domain::admission::Admitted;
 use crate::domain::event::Recorded;
 use crate::domain::plan::Plan;
 use crate::domain::run_state::RunState;
 use crate::domain::verdict::exit;
+use crate::engine::dispatcher::Resumption;
 use crate::engine::homecoming;
 use crate::engine::runner::{self, Job};
 use crate::host::command::Limits;
@@ -26,6 +29,7 @@ use crate::store::atomic;
 use crate::store::history;
 use crate::store::layout::RunDir;
 use crate::store::lock::{Holder, Lock, LockScope};
+use crate::store::run_id::RunId;
 use crate::store::seal;
 
 /// How a plan is to be run.
@@ -41,6 +45,8 @@ pub struct Options<'a> {
     pub max_fail: Option<u32>,
     /// Beside another run on this host.
     pub allow_concurrent: bool,
+    /// How often a step is tried again in which the host went down, for a run that goes on.
+    pub retry_crashed: u32,
 }
 
 /// Who is asked, and who watches. Commands never print; they are handed these.
@@ -79,7 +85,6 @@ pub fn run(
     again: &dyn Fn() -> Result<Prepared, Failure>,
 ) -> Result<Ended, Failure> {
     confirm(context, prepared, options, face, again)?;
-    let holder = |run_id: &str| homecoming::holder(&context.roots, run_id);
     let draft = record::draft(
         context,
         &NewRecord {
@@ -89,23 +94,61 @@ pub fn run(
             dry_run: options.dry_run,
         },
     )?;
+    let id = draft.id().clone();
+    let holder = homecoming::holder(&context.roots, &id.to_string());
     let host_wide = !options.allow_concurrent && !options.dry_run;
-    let _host = host_wide.then(|| host_lock(context, &holder(&draft.state.header.run_id))).transpose()?;
+    let _host = host_wide.then(|| host_lock(context, &holder)).transpose()?;
     if !options.dry_run {
-        let moves = !prepared.plan().experiment.controllers.is_empty();
-        for home in rails::restore_first(context, moves)? {
-            face.tell(&format!("{}: brought home", home.says()));
-        }
+        clear_the_way(context, !prepared.plan().experiment.controllers.is_empty(), face)?;
     }
     // Held before it can be seen: nobody ever takes a run that is being started for an interrupted one.
-    let _lock = Lock::acquire(&draft.dir().lock(), LockScope::Run, &holder(&draft.state.header.run_id))?;
-    let id = draft.id().clone();
+    let _lock = Lock::acquire(&draft.dir().lock(), LockScope::Run, &holder)?;
     let (dir, state) = draft.publish()?;
-    let mut sysinfo = Sysinfo::started(snapshot(context, prepared.plan(), options));
+    let sysinfo = Sysinfo::started(snapshot(context, prepared.plan(), options));
     atomic::replace_json_indented(&dir.sysinfo(), &sysinfo)?;
+    let begun = Begun { id, dir, state, sysinfo, resume: None };
+    execute(context, &prepared.admitted, begun, options, face)
+}
+
+/// What dead runs left running is ended, and their rails go home, before anything else is started.
+pub(super) fn clear_the_way(context: &Context, moves: bool, face: &mut dyn Face) -> Result<(), Failure> {
+    for Survivors { run, count, left } in survivors::end_of_dead_runs(context)? {
+        let processes = if count == 1 { "1 process".to_owned() } else { format!("{count} processes") };
+        if left > 0 {
+            return Err(Failure::rig(format!("{left} of {processes} that run {run} left cannot be ended"))
+                .hinted("nothing was started; end them as the user who owns them, or boot the host"));
+        }
+        face.tell(&format!("run {run} had left {processes} running: ended"));
+    }
+    for home in rails::restore_first(context, moves)? {
+        face.tell(&format!("{}: brought home", home.says()));
+    }
+    Ok(())
+}
+
+/// A run whose directory stands and whose lock is held.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub id: RunId,
+    pub dir: RunDir,
+    pub state: RunState,
+    pub sysinfo: Sysinfo,
+    /// How it was left, if it was.
+    pub resume: Option<Resumption>,
+}
+
+/// Executes a run to its end and writes what there is to write about it.
+pub(super) fn execute(
+    context: &Context,
+    plan: &Admitted<Plan>,
+    begun: Begun,
+    options: Options<'_>,
+    face: &mut dyn Face,
+) -> Result<Ended, Failure> {
+    let Begun { id, dir, state, sysinfo, resume } = begun;
     let events = face.watch(state.clone(), dir.root());
     let job = Job {
-        plan: prepared.admitted.clone(),
+        plan: plan.clone(),
         header: state.header,
         dir: dir.clone(),
         workspace: context.workspace.clone(),
@@ -114,15 +157,28 @@ pub fn run(
         roots: context.roots.clone(),
         boot_id: roots::boot_id(&context.roots).ok(),
         max_fail: options.max_fail,
+        resume,
+        retry_crashed: options.retry_crashed,
         // This very program, also where its file was replaced in the meantime.
         guardian: Some(PathBuf::from("/proc/self/exe")),
         events,
     };
     let finish = runner::run(job).map_err(|error| Failure::rig(format!("failed to {error}")))?;
+    Ok(finished(context, id, &dir, finish, sysinfo))
+}
+
+/// The machine as it is now, the CSV and the reports of a run that has ended.
+pub(super) fn finished(
+    context: &Context,
+    id: RunId,
+    dir: &RunDir,
+    finish: runner::Finish,
+    mut sysinfo: Sysinfo,
+) -> Ended {
     sysinfo.end = Some(Snapshot::take(&context.roots, &[], Limits::default()));
     let late = atomic::replace_json_indented(&dir.sysinfo(), &sysinfo).err().map(|e| e.to_string());
     let reports = report::write(context, history::entry(&context.runs, id), true);
-    Ok(ended(finish, &dir, late, reports))
+    ended(finish, dir, late, reports)
 }
 
 /// What a run came to. Seals its record, so that nothing may be written to it any more.
@@ -137,7 +193,7 @@ fn ended(finish: runner::Finish, dir: &RunDir, late: Option<String>, reports: Wr
     Ended { state: finish.state, dir: dir.root().to_owned(), exit_code, record_error, reports }
 }
 
-fn confirm(
+pub(super) fn confirm(
     context: &Context,
     prepared: &Prepared,
     options: Options<'_>,
@@ -191,7 +247,7 @@ pub(super) fn host_lock(context: &Context, holder: &Holder) -> Result<Lock, Fail
 }
 
 /// The machine before the first step. The tools are asked for their versions only here, after the confirmation.
-fn snapshot(context: &Context, plan: &Arc<Plan>, options: Options<'_>) -> Snapshot {
+pub(super) fn snapshot(context: &Context, plan: &Arc<Plan>, options: Options<'_>) -> Snapshot {
     let mut queries = vec![];
     if !options.dry_run {
         for (name, adapter) in &plan.experiment.adapters {

@@ -15,13 +15,15 @@ use crate::domain::event::RunStatus;
 use crate::domain::time::Timestamp;
 use crate::domain::verification::{Finding, Kind};
 use crate::engine::survivors;
-use crate::host::process::ProcessIdentity;
+use crate::host::process::{self, ProcessIdentity};
+use crate::host::roots;
 use crate::host::sysinfo::Sysinfo;
 use crate::store::StoreError;
 use crate::store::check::{self, Checked};
 use crate::store::contents::{self, LeftOver, Origin};
 use crate::store::history;
 use crate::store::layout::RunDir;
+use crate::store::left_running;
 use crate::store::lock::{self, LockStatus};
 use crate::store::rails::{self, KeptRails};
 use crate::store::record::{Damage, read_regular};
@@ -74,7 +76,7 @@ pub fn verify(context: &Context, asked: Option<&str>, news: &mut dyn FnMut(News<
         Some(asked) => vec![stored::select(context, asked)?.id],
         None => history::ids(&context.runs)?,
     };
-    let processes = survivors::of_all_runs(&context.roots);
+    let processes = survivors::identities_by_run(&context.roots);
     let mut bytes = 0;
     for (done, id) in ids.iter().enumerate() {
         let run_id = id.to_string();
@@ -129,8 +131,9 @@ fn one(
     };
     if !is_live {
         rails(&dir, &run_id, &mut findings);
-        for process in processes.get(&run_id).into_iter().flatten() {
-            let ProcessIdentity { pid, start_ticks } = process;
+        let mut left = processes.get(&run_id).cloned().unwrap_or_default();
+        left.extend(leader(context, &dir).filter(|leader| !left.contains(leader)));
+        for ProcessIdentity { pid, start_ticks } in left {
             let what = format!("process {pid} (started at tick {start_ticks}) still runs");
             findings.push(Finding::new(Kind::Process, &run_id, "", what));
         }
@@ -148,6 +151,14 @@ fn is_held(dir: &RunDir) -> Result<bool, StoreError> {
 fn finding(dir: &RunDir, run_id: &str, error: &StoreError) -> Finding {
     let Damage { file, what, newer } = Damage::of(dir, error);
     Finding::new(if newer { Kind::Newer } else { Kind::Damaged }, run_id, file, what)
+}
+
+/// The step that its journal leaves in flight, if it is still that process: it may have lost the mark.
+fn leader(context: &Context, dir: &RunDir) -> Option<ProcessIdentity> {
+    let leader = left_running::leader(dir)?;
+    let process = ProcessIdentity { pid: leader.pid, start_ticks: leader.start_ticks };
+    let is_this_boot = roots::boot_id(&context.roots).is_ok_and(|boot| boot == leader.boot_id);
+    (is_this_boot && process::is_running(&context.roots, process).unwrap_or(false)).then_some(process)
 }
 
 /// The machine that it ran on: there once it has begun, and readable.

@@ -138,6 +138,17 @@ pub struct RunStarted {
     pub boot_id: Option<String>,
     /// The runner's process.
     pub pid: u32,
+    /// Nothing is executed, and nothing is to be gone on with.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub dry_run: bool,
+    /// The run ends once so many sub-runs have failed; whoever goes on with it keeps to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_fail: Option<u32>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_not(truth: &bool) -> bool {
+    !*truth
 }
 
 /// Which evidence of the hardware can be had on this host. What is not available was not checked in any step.
@@ -169,6 +180,9 @@ pub struct RunResumed {
     pub boot_id: Option<String>,
     /// The new runner's process.
     pub pid: u32,
+    /// What has changed since the run began, as it was shown before it was gone on with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<String>,
 }
 
 /// The run is being ended before its plan is done.
@@ -469,6 +483,9 @@ pub struct SubrunClosed {
     /// Why steps were not started, if some were not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What was seen beside its steps.
+    #[serde(default, skip_serializing_if = "Effects::is_empty")]
+    pub effects: Effects,
 }
 
 /// A sub-run has ended.

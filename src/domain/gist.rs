@@ -35,6 +35,8 @@ pub enum Gist<'e> {
         verdict: Verdict,
         /// Why it or part of it was not measured.
         reason: Option<Cow<'e, str>>,
+        /// What was seen beside its steps.
+        effects: Cow<'e, Effects>,
     },
     /// A rail was not where it was told to be.
     RailNotHeld,
@@ -61,7 +63,8 @@ impl<'e> Gist<'e> {
                 spoke: event.exit_code.is_some(),
             },
             RunEvent::SubrunClosed(event) => {
-                Self::SubrunClosed { verdict: event.verdict, reason: event.reason.as_deref().map(Cow::from) }
+                let (reason, effects) = (event.reason.as_deref().map(Cow::from), Cow::Borrowed(&event.effects));
+                Self::SubrunClosed { verdict: event.verdict, reason, effects }
             }
             RunEvent::RailNotHeld(_) => Self::RailNotHeld,
             _ => Self::Nothing,

@@ -455,7 +455,7 @@ pub fn sub_run_opened(plan: &Plan, index: u32) -> Vec<RunEvent> {
 pub fn sub_run_closed(plan: &Plan, index: u32, verdict: Verdict) -> Vec<RunEvent> {
     let id = header().sub_run_id(plan.experiment.sub_runs(), index);
     vec![
-        SubrunClosed { verdict, reason: None }.into(),
+        SubrunClosed { verdict, reason: None, effects: Effects::new() }.into(),
         SubrunFinished { id, index, verdict, effects: Effects::new(), reason: None }.into(),
     ]
 }
@@ -463,7 +463,7 @@ pub fn sub_run_closed(plan: &Plan, index: u32, verdict: Verdict) -> Vec<RunEvent
 /// A whole run in which each sub-run's executions end as told; sub-runs and executions without a verdict never start.
 pub fn story(plan: &Arc<Plan>, verdicts: &[Vec<Verdict>]) -> Vec<RunEvent> {
     let mut state = state(plan);
-    let mut events: Vec<RunEvent> = vec![RunStarted { boot_id: None, pid: 7 }.into()];
+    let mut events: Vec<RunEvent> = vec![RunStarted { boot_id: None, pid: 7, dry_run: false, max_fail: None }.into()];
     let mut told = 0;
     let mut tell = |events: &[RunEvent]| {
         for event in recorded(events.to_vec()).into_iter().skip(told) {

@@ -110,8 +110,11 @@ impl RunState {
             RunEvent::RunResumed(event) => {
                 self.status = RunStatus::Running;
                 self.pid = Some(event.pid);
-                self.cancel = None;
-                self.cancels.clear();
+                // Whoever asked to stop asked that runner; what a rule of the plan has ended stays ended.
+                self.cancels.retain(|reason| reason.outlives_runner());
+                let graver = self.cancel.take().filter(|cancel| cancel.reason.outlives_runner());
+                let rule = self.cancels.last().map(|reason| Cancelling { reason: *reason, detail: None });
+                self.cancel = graver.or(rule);
                 self.ended_at = None;
                 self.end = None;
             }

@@ -178,6 +178,11 @@ impl CancelReason {
         matches!(self, Self::StopAfterStep | Self::Hangup | Self::Terminate | Self::Interrupt | Self::Kill)
     }
 
+    /// Whether it holds for whoever goes on with the run as well: a rule of the plan, not a wish or a trouble of the moment.
+    pub const fn outlives_runner(self) -> bool {
+        matches!(self, Self::StopRun | Self::MaxFail)
+    }
+
     /// Whether the step in flight may run to its end.
     pub const fn lets_step_finish(self) -> bool {
         matches!(self, Self::StopRun | Self::MaxFail | Self::TooHot | Self::StopAfterStep)

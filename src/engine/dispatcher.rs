@@ -4,8 +4,10 @@
 //! Journal first: a line about something stands before it among the effects, with a sync between where it matters.
 //! One sync covers the end of a step and the beginning of the next.
 
+mod ending;
 mod evidence;
 mod rails;
+mod resume;
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -14,8 +16,8 @@ use std::time::Duration;
 
 use crate::domain::admission::{Admitted, admit_step};
 use crate::domain::event::{
-    Cancelling, EvidenceSources, Recorded, RunEvent, RunFinished, RunStarted, RunStatus, StepFinished, StepSpawned,
-    StepStarted, SubrunClosed, SubrunFinished, SubrunOpened, SubrunStarted,
+    EvidenceSources, Recorded, RunEvent, RunStarted, StepFinished, StepSpawned, StepStarted, SubrunClosed,
+    SubrunFinished, SubrunOpened, SubrunStarted,
 };
 use crate::domain::evidence::Sources;
 use crate::domain::flow::OnFailure;
@@ -23,10 +25,11 @@ use crate::domain::name::Name;
 use crate::domain::param::ParamValue;
 use crate::domain::plan::{Plan, SubRun};
 use crate::domain::policy::Bounds;
-use crate::domain::run_state::{RunHeader, RunState};
+use crate::domain::run_state::{RunHeader, RunState, SubRunState};
 use crate::domain::tally::Gap;
+use crate::domain::time::Timestamp;
 use crate::domain::units::Millis;
-use crate::domain::verdict::{CancelReason, Effects, Verdict, exit};
+use crate::domain::verdict::{CancelReason, Effects, Verdict};
 
 use super::effect::{Effect, EndCause, Ending, Input, Judged, Now, Start};
 use super::in_flight::{InFlight, Limits, Order};
@@ -34,6 +37,8 @@ use super::rail_book::RailBook;
 use super::stop_line::StopLines;
 use evidence::Hardware;
 use rails::{Return, Way};
+use resume::PickUp;
+pub use resume::Resumption;
 
 /// What a run is told besides its plan.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +53,23 @@ pub struct Orders {
     pub programs: BTreeMap<Name, String>,
     /// Which evidence can be had on this host.
     pub sources: Sources,
+    /// How often a step is tried again in which the host went down.
+    pub retry_crashed: u32,
+}
+
+/// When an execution was under way.
+#[derive(Debug, Clone, Copy, Default)]
+struct Times {
+    started_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    duration_ms: u64,
+}
+
+impl Times {
+    fn of(in_flight: &InFlight, now: Now) -> Self {
+        let duration_ms = in_flight.ending(now).duration_ms;
+        Self { started_at: Some(in_flight.started_at()), ended_at: in_flight.ended_at(), duration_ms }
+    }
 }
 
 /// Where the run stands.
@@ -55,6 +77,8 @@ pub struct Orders {
 enum Phase {
     /// Before [`Input::Begin`].
     New,
+    /// What a dead runner left in flight is being looked at.
+    LookingBack(SubRun, Box<Start>),
     /// The sub-run is about to begin.
     Entering(SubRun),
     /// Rails are read or moved before the next step.
@@ -92,6 +116,10 @@ pub struct Dispatcher {
     next_sub_run: u32,
     next_index: u32,
     executions: u32,
+    /// Of the next execution, from 1.
+    attempt: u32,
+    /// What a dead runner left, until it is gone on with.
+    pick_up: Option<PickUp>,
     failed_sub_runs: u32,
     interrupts: u32,
     lines: StopLines,
@@ -116,6 +144,8 @@ impl Dispatcher {
             seq: 0,
             next_sub_run: 0,
             next_index: 0,
+            attempt: 1,
+            pick_up: None,
             failed_sub_runs: 0,
             interrupts: 0,
             lines: StopLines::default(),
@@ -171,6 +201,9 @@ impl Dispatcher {
     fn proceed(&mut self, now: Now, input: Input) {
         match (mem::replace(&mut self.phase, Phase::Over), input) {
             (Phase::Cooling, Input::Cooled(cooled)) => self.cooled(now, cooled),
+            (Phase::LookingBack(sub_run, start), Input::LookedBack(judged, restored)) => {
+                self.looked_back(now, sub_run, &start, *judged, restored);
+            }
             (Phase::Entering(sub_run), Input::Entered) => self.next_step(now, sub_run),
             (Phase::Moving(sub_run, Way::Reading(wanted)), Input::RailsRead(read)) => {
                 self.rails_read(now, sub_run, wanted, read);
@@ -211,7 +244,18 @@ impl Dispatcher {
         if !matches!(self.phase, Phase::New) {
             return;
         }
-        self.record(now, RunStarted { boot_id: self.orders.boot_id.clone(), pid: self.orders.pid });
+        if let Some(left) = self.pick_up.take() {
+            return self.go_on(now, left);
+        }
+        self.record(
+            now,
+            RunStarted {
+                boot_id: self.orders.boot_id.clone(),
+                pid: self.orders.pid,
+                dry_run: self.state.header.dry_run,
+                max_fail: self.orders.max_fail,
+            },
+        );
         if !self.orders.sources.is_empty() {
             self.record(now, EvidenceSources { sources: self.orders.sources.clone() });
         }
@@ -235,6 +279,7 @@ impl Dispatcher {
                 return self.move_rails(now, sub_run, wanted);
             }
             self.next_index += 1;
+            let attempt = mem::replace(&mut self.attempt, 1);
             let step = match step {
                 Ok(step) => step,
                 Err(error) => {
@@ -255,7 +300,7 @@ impl Dispatcher {
                     adapter: adapter.clone(),
                     combination: step.combination.key.clone(),
                     repetition: step.repetition,
-                    attempt: 1,
+                    attempt,
                     params,
                     rails: step.rails.clone(),
                     applied: step.applied.clone(),
@@ -274,16 +319,17 @@ impl Dispatcher {
                 seed: step.seed,
                 params: step.params,
                 rails: step.rails,
+                attempt,
             };
             if let Some(violations) = violations {
                 let said: Vec<String> = violations.iter().map(ToString::to_string).collect();
                 let said = said.join("; ");
                 let judged = Judged::never_ran(Verdict::Error, said.clone());
-                self.record_finish(now, &start, None, judged);
+                self.record_finish(now, &start, Times::default(), judged);
                 self.cancel(now, CancelReason::SafetyViolation, Some(said));
             } else if self.state.header.dry_run {
                 let judged = Judged::never_ran(Verdict::Skipped, "dry run".to_owned());
-                self.record_finish(now, &start, None, judged);
+                self.record_finish(now, &start, Times::default(), judged);
             } else {
                 self.out.push(Effect::Sync);
                 self.out.push(Effect::Start(Box::new(start.clone())));
@@ -361,21 +407,31 @@ impl Dispatcher {
     }
 
     fn finish_step(&mut self, now: Now, sub_run: SubRun, start: &Start, in_flight: Option<&InFlight>, judged: Judged) {
-        self.record_finish(now, start, in_flight, judged);
+        let times = in_flight.map(|in_flight| Times::of(in_flight, now)).unwrap_or_default();
+        self.record_finish(now, start, times, judged);
         self.hardware.last_watched = Some(sub_run.index);
+        self.after_step(now, sub_run, start.index, &start.step);
+    }
+
+    /// What follows from the end of an execution, whoever recorded it.
+    fn after_step(&mut self, now: Now, sub_run: SubRun, index: u32, step: &Name) {
+        let last = self.state.sub_runs.get(sub_run.index as usize).and_then(|state| state.executions.last());
+        if last.and_then(|last| last.finished.as_ref()).is_some_and(|last| last.verdict == Verdict::Crashed) {
+            return self.after_crash(now, sub_run, index, step);
+        }
         if let Some(reason) = self.hardware.too_hot.clone() {
             // Rails go home before the host cools down.
             return self.release(sub_run, Some(reason));
         }
-        let verdict = self.state.combination_verdict(start.index).unwrap_or(Verdict::Skipped);
+        let verdict = self.state.combination_verdict(index).unwrap_or(Verdict::Skipped);
         if verdict > Verdict::Inconclusive {
-            let template = self.plan.experiment.locate(start.index).map(|(template, ..)| template);
-            let detail = || Some(format!("step {} is {verdict}", start.step));
+            let template = self.plan.experiment.locate(index).map(|(template, ..)| template);
+            let detail = || Some(format!("step {step} is {verdict}"));
             match template.map(|template| template.on_failure) {
                 Some(OnFailure::StopRun) => self.cancel(now, CancelReason::StopRun, detail()),
                 Some(OnFailure::StopSubrun) => {
                     let left = self.next_index < self.executions;
-                    let reason = left.then(|| format!("step {} is {verdict} and stops its sub-run", start.step));
+                    let reason = left.then(|| format!("step {step} is {verdict} and stops its sub-run"));
                     return self.release(sub_run, reason);
                 }
                 Some(OnFailure::Continue) | None => {}
@@ -384,8 +440,7 @@ impl Dispatcher {
         self.next_step(now, sub_run);
     }
 
-    fn record_finish(&mut self, now: Now, start: &Start, in_flight: Option<&InFlight>, judged: Judged) {
-        let ending = in_flight.map(|in_flight| in_flight.ending(now));
+    fn record_finish(&mut self, now: Now, start: &Start, times: Times, judged: Judged) {
         let event = StepFinished {
             index: start.index,
             step: start.step.clone(),
@@ -394,9 +449,9 @@ impl Dispatcher {
             reason: judged.reason,
             exit_code: judged.exit_code,
             signal: judged.signal,
-            started_at: in_flight.map(InFlight::started_at),
-            ended_at: in_flight.and_then(InFlight::ended_at),
-            duration_ms: ending.map_or(0, |ending| ending.duration_ms),
+            started_at: times.started_at,
+            ended_at: times.ended_at,
+            duration_ms: times.duration_ms,
             stdout_bytes: judged.sizes.stdout,
             stderr_bytes: judged.sizes.stderr,
             user_ms: judged.usage.map(|usage| usage.user_ms),
@@ -455,14 +510,25 @@ impl Dispatcher {
             reason = Some(detail.clone());
             self.cancel(now, CancelReason::RestoreFailed, Some(detail));
         }
-        self.record(now, SubrunClosed { verdict, reason: reason.clone() });
+        self.record(now, SubrunClosed { verdict, reason: reason.clone(), effects: Effects::new() });
+        self.end_sub_run(now, index, verdict, reason);
+    }
+
+    /// What follows once the journal of a sub-run is complete.
+    fn end_sub_run(&mut self, now: Now, index: u32, verdict: Verdict, reason: Option<String>) {
         let state = self.state.sub_runs.get(index as usize);
         let effects = state.map(|state| state.effects.clone()).unwrap_or_default();
         let unit_failed = state.is_some_and(|state| state.unit_failed);
-        self.lines.ended(&self.plan.experiment, index, &effects, unit_failed);
+        let crashed = state.is_some_and(SubRunState::ends_crashed);
+        self.lines.ended(&self.plan.experiment, index, crashed, unit_failed);
         self.out.extend([Effect::Sync, Effect::CloseSubRun(index)]);
         self.record(now, SubrunFinished { id: self.id(index), index, verdict, effects, reason });
         self.failed_sub_runs += u32::from(unit_failed);
+        self.go_on_or_stop(now);
+    }
+
+    /// The next sub-run, unless too many have failed.
+    fn go_on_or_stop(&mut self, now: Now) {
         let more = self.next_sub_run < self.plan.experiment.sub_runs();
         if more && self.orders.max_fail.is_some_and(|max| self.failed_sub_runs >= max) {
             self.cancel(now, CancelReason::MaxFail, Some(format!("{} failed", self.failed_sub_runs)));
@@ -475,89 +541,6 @@ impl Dispatcher {
             Some(cancel) if cancel.reason.is_asked() => Gap::Asked,
             _ => Gap::Rule,
         }
-    }
-
-    // ---- the run
-
-    fn stop_reason(&self) -> Option<String> {
-        self.state.cancel.as_ref()?;
-        self.state.stop_reason()
-    }
-
-    /// A reason to end the run. A graver one than before is recorded and acted upon, others change nothing.
-    fn cancel(&mut self, now: Now, reason: CancelReason, detail: Option<String>) {
-        let graver = self.state.cancel.as_ref().is_none_or(|before| before.reason < reason);
-        if !graver || self.state.end.is_some() {
-            return;
-        }
-        // What ends the processes must not wait for a disk.
-        self.end_in_flight_for(now, reason);
-        self.record(now, Cancelling { reason, detail });
-    }
-
-    fn end_in_flight(&mut self, now: Now) {
-        if let Some(cancel) = &self.state.cancel {
-            let reason = cancel.reason;
-            self.end_in_flight_for(now, reason);
-        }
-    }
-
-    fn end_in_flight_for(&mut self, now: Now, reason: CancelReason) {
-        if reason.lets_step_finish() {
-            return;
-        }
-        if let Phase::Running(_, _, in_flight) = &mut self.phase {
-            let order = in_flight.end(now, EndCause::Cancelled(reason));
-            self.obey(order);
-        }
-    }
-
-    /// The effects after the line that could not be written were not performed: nothing was started.
-    fn record_failed(&mut self, now: Now, detail: String) {
-        self.cancel(now, CancelReason::RecordFailed, Some(detail.clone()));
-        match mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Starting(sub_run, start) => {
-                let judged = Judged::never_ran(Verdict::Error, detail);
-                self.finish_step(now, sub_run, &start, None, judged);
-            }
-            Phase::New | Phase::Cooling | Phase::Entering(_) => self.finish_run(now),
-            // Whatever was written to them, they go home.
-            Phase::Moving(sub_run, _) => self.go_home(sub_run, Some(detail)),
-            Phase::Returning(sub_run, reason, _) => self.go_home(sub_run, reason),
-            Phase::Leaving(sub_run, reason) => self.leave(sub_run, reason),
-            // A step under way ends first, and its rails go home.
-            Phase::Restoring(sub_run, start, in_flight, gone) => {
-                self.out.push(Effect::Restore);
-                self.phase = Phase::Restoring(sub_run, start, in_flight, gone);
-            }
-            Phase::Judging(sub_run, start, in_flight, ending) => {
-                self.out.push(Effect::Judge(ending.clone()));
-                self.phase = Phase::Judging(sub_run, start, in_flight, ending);
-            }
-            running @ Phase::Running(..) => self.phase = running,
-            Phase::Over => {
-                let asked =
-                    |code: &u8| matches!(*code, exit::SAFETY | exit::INTERRUPT | exit::TERMINATE | exit::HANGUP);
-                let code = self.state.end.map(|(_, code)| code).filter(asked);
-                self.out.push(Effect::Finish(code.unwrap_or(exit::RIG)));
-            }
-        }
-    }
-
-    fn finish_run(&mut self, now: Now) {
-        let cancel = self.state.cancel.as_ref().map(|cancel| cancel.reason);
-        let dry_run = self.state.header.dry_run;
-        let status = match cancel {
-            Some(reason) if reason.is_asked() => RunStatus::Cancelled,
-            None if dry_run => RunStatus::DryRun,
-            Some(_) | None => RunStatus::Completed,
-        };
-        let verdict = self.state.run_verdict();
-        let (unit_failed, rig_failed) = self.state.failures();
-        let exit_code = exit::of_run(&self.state.cancels, verdict, unit_failed, rig_failed, dry_run);
-        self.record(now, RunFinished { status, verdict, exit_code });
-        self.out.extend([Effect::Sync, Effect::Finish(exit_code)]);
-        self.phase = Phase::Over;
     }
 
     fn record(&mut self, now: Now, event: impl Into<RunEvent>) {

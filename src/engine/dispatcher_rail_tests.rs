@@ -5,6 +5,7 @@ use crate::domain::event::RailLevel;
 use crate::domain::plan::Executable;
 use crate::domain::policy::Interval;
 use crate::domain::rails::{Levels, PlannedController};
+use crate::domain::verdict::exit;
 
 const NOMINAL: RailLevel = RailLevel { voltage_uv: Some(1_050_000), frequency_khz: Some(3_000_000) };
 

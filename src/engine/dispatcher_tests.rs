@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::domain::event::RunStatus;
 use crate::domain::margin::{RailField, StopAfter};
-use crate::domain::time::Timestamp;
 use crate::engine::in_flight::UNKILLABLE_AFTER;
 use crate::engine::test_support::{adapter, admitted, experiment, name, step};
 use crate::store::journal;
@@ -12,6 +12,9 @@ use crate::store::journal;
 #[cfg(test)]
 #[path = "dispatcher_rail_tests.rs"]
 mod rails;
+#[cfg(test)]
+#[path = "dispatcher_resume_tests.rs"]
+mod resuming;
 
 /// A dispatcher with a clock that only the test moves, and everything it asked for as text.
 struct Bench {
@@ -131,6 +134,8 @@ fn short(effect: &Effect) -> String {
         },
         Effect::Sync => "sync".to_owned(),
         Effect::OpenSubRun(index) => format!("open:{index}"),
+        Effect::ReopenSubRun(index) => format!("reopen:{index}"),
+        Effect::LookBack(left) => format!("look_back:{}.{}", left.start.step, left.start.attempt),
         Effect::Enter => "enter".to_owned(),
         Effect::Leave => "leave".to_owned(),
         Effect::CoolDown => "cool".to_owned(),

@@ -65,6 +65,8 @@ pub enum Input {
     Restored(Result<(), String>),
     /// The step was judged. Answers [`Effect::Judge`].
     Judged(Box<Judged>),
+    /// What a dead runner's step in flight left, and whether its restore commands ran. Answers [`Effect::LookBack`].
+    LookedBack(Box<Judged>, Result<(), String>),
     /// How each rail came home, in their order. Answers [`Effect::HomeRails`].
     RailsHome(Home),
     /// A sensor says more than the policy allows.
@@ -96,6 +98,11 @@ pub enum Effect {
     Sync,
     /// Make the sub-run's directory and journal.
     OpenSubRun(u32),
+    /// Go on with the journal of a sub-run that a dead runner left open; what of it is missing is made.
+    ReopenSubRun(u32),
+    /// A dead runner left this step in flight: run the restore commands of its adapter, and look at what is there of it.
+    /// Answered by [`Input::LookedBack`].
+    LookBack(Box<LeftBehind>),
     /// Nothing but a moment to hear of signals before a sub-run begins. Answered by [`Input::Entered`].
     Enter,
     /// Read every rail that has a controller. Answered by [`Input::RailsRead`].
@@ -149,6 +156,17 @@ pub struct Start {
     pub rails: Rails,
     /// Its seed.
     pub seed: Seed,
+    /// From 1; more after a retried crash.
+    pub attempt: u32,
+}
+
+/// A step that was in flight when its runner stopped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftBehind {
+    /// The step.
+    pub start: Start,
+    /// The boot in which it was started, where that is recorded.
+    pub boot_id: Option<String>,
 }
 
 /// Why an execution was ended before it ended by itself.

@@ -98,6 +98,7 @@ mod tests {
             params: BTreeMap::new(),
             rails: BTreeMap::from([(Name::new("vcc-core").unwrap(), rail)]),
             seed: 7,
+            attempt: 1,
         };
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let manifest = BTreeMap::from([pair("OMP_NUM_THREADS", "1"), pair("ROAD_RUNNER_SEED", "8"), pair("TZ", "X")]);

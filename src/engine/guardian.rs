@@ -19,6 +19,7 @@ use crate::domain::event::RestoredBy;
 use crate::host::roots::Roots;
 use crate::store::StoreError;
 use crate::store::layout::RunDir;
+use crate::store::left_running;
 use crate::store::lock::{Lock, LockScope};
 use crate::store::rails::KeptRails;
 use crate::store::run_id::RunId;
@@ -34,6 +35,7 @@ pub const GUARD: &str = "--guardian";
 
 const MOVING: &str = "moving";
 const HOME: &str = "home";
+const OVER: &str = "over";
 const READY: &str = "ready";
 /// A guardian that takes longer to be there is none.
 const START_LIMIT: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
@@ -97,6 +99,11 @@ impl Guardian {
         self.say(HOME)
     }
 
+    /// The run is over: nothing of it is left to end or to bring home.
+    pub fn dismiss(&mut self) -> io::Result<()> {
+        self.say(OVER)
+    }
+
     fn say(&mut self, word: &str) -> io::Result<()> {
         self.pipe.write_all(format!("{word}\n").as_bytes())
     }
@@ -125,13 +132,23 @@ pub fn watch(arguments: &[PathBuf], path: &str, home: &str) -> ExitCode {
         // Whoever stops the run asks the runner; what the guardian waits for is the runner's end.
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
         let deaf: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
-        let mut is_away = false;
+        let (mut is_away, mut is_over) = (false, false);
         if deaf.len() < kinds.len() || say_ready().is_err() {
             return ExitCode::FAILURE;
         }
         for line in io::stdin().lock().lines().map_while(Result::ok) {
-            is_away = line == MOVING;
+            match line.as_str() {
+                MOVING => is_away = true,
+                HOME => is_away = false,
+                OVER => is_over = true,
+                _ => {}
+            }
         }
+        if is_over && !is_kept_away(&dir) {
+            return ExitCode::SUCCESS;
+        }
+        // What the runner left running would go on by itself, and go on writing to the rails.
+        survivors::end(&id.to_string(), left_running::leader(&dir).as_ref()).await;
         bring_home(reaper, &dir, &id, &hands, is_away).await
     });
     watched.unwrap_or(ExitCode::FAILURE)
@@ -151,8 +168,6 @@ async fn bring_home(reaper: &Reaper, dir: &RunDir, id: &RunId, hands: &Hands, is
     if !is_kept_away(dir) {
         return ExitCode::SUCCESS;
     }
-    // What the runner left running would go on writing to the rails.
-    survivors::end(&id.to_string()).await;
     let holder = homecoming::holder(&Roots::default(), &id.to_string());
     let mut tries = 0;
     let _lock = loop {

@@ -11,6 +11,7 @@ use crate::host::roots::{self, Roots};
 use crate::store::StoreError;
 use crate::store::journal::{JournalTail, JournalWriter};
 use crate::store::layout::RunDir;
+use crate::store::left_running;
 use crate::store::lock::Holder;
 use crate::store::rails::{KeptRails, away};
 use crate::store::run_id::RunId;
@@ -50,7 +51,7 @@ pub fn holder(roots: &Roots, run_id: &str) -> Holder {
 /// As [`bring_home`], for a caller without a runtime. Ends what the dead runner left running first.
 pub fn bring_home_now(dir: &RunDir, id: &RunId, hands: &Hands) -> Home {
     with_reaper(async |reaper| {
-        survivors::end(&id.to_string()).await;
+        survivors::end(&id.to_string(), left_running::leader(dir).as_ref()).await;
         bring_home(reaper, dir, id, hands).await
     })
     .map_err(StoreError::io("prepare", dir.root()))?

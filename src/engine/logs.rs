@@ -207,6 +207,23 @@ impl StepLogs {
     }
 }
 
+/// Brings a log to its end that a dead runner left: past its cap it is rewritten like any other. Returns the bytes that were
+/// written; none where there is no log.
+pub fn settle(path: &Path, cap: u64) -> Result<u64, LogError> {
+    let io = |source| LogError::Io { path: path.to_path_buf(), source };
+    let opened = OpenOptions::new().read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(io(error)),
+    };
+    let size = file.metadata().map_err(io)?.len();
+    if size > cap {
+        logs_trim::remove_remnant(path).and_then(|()| logs_trim::rewrite(path, &file, size, cap)).map_err(io)?;
+    }
+    Ok(size)
+}
+
 /// `logs.idx` of a sub-run: a line per sample, so that output has a time and streams an order.
 ///
 /// Each line is `<index> <milliseconds since 1970 UTC> <stdout bytes> <stderr bytes>`.
@@ -295,6 +312,21 @@ mod tests {
         let marker: Vec<&str> = text.lines().filter(|line| !line.starts_with("line ")).collect();
         let dropped = written - (text.len() as u64 - marker[0].len() as u64 - 1);
         assert_eq!(marker, [format!("[road_runner: {dropped} bytes dropped here]")]);
+    }
+
+    #[test]
+    fn a_log_that_a_dead_runner_left_is_brought_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        assert_eq!(settle(&path, 100).unwrap(), 0);
+        std::fs::write(&path, "line\n".repeat(100)).unwrap();
+        std::fs::write(folder.path().join("out.tmp"), "half").unwrap();
+        assert_eq!(settle(&path, 1000).unwrap(), 500);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().len(), 500);
+        assert_eq!(settle(&path, 300).unwrap(), 500);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.len() <= 300 && text.contains("bytes dropped here") && text.ends_with("line\n"), "{text}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

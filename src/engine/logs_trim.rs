@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
@@ -37,9 +37,7 @@ pub fn rewrite(path: &Path, log: &File, size: u64, cap: u64) -> io::Result<File>
     let keep = Trim::new(cap);
     let head = end_of_last_line(log, keep.head)?;
     let tail = start_of_next_line(log, size.saturating_sub(keep.tail).max(head))?;
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".tmp");
-    let temporary = path.with_file_name(name);
+    let temporary = temporary_of(path);
     let written = (|| {
         let mut new = OpenOptions::new()
             .read(true)
@@ -66,6 +64,21 @@ pub fn rewrite(path: &Path, log: &File, size: u64, cap: u64) -> io::Result<File>
         drop(fs::remove_file(&temporary));
     }
     written
+}
+
+/// Where a log is rewritten before it takes the place of the old one.
+fn temporary_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".tmp");
+    path.with_file_name(name)
+}
+
+/// Removes what a runner left that died while it rewrote the log at `path`.
+pub fn remove_remnant(path: &Path) -> io::Result<()> {
+    match fs::remove_file(temporary_of(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn byte_before(log: &File, at: u64) -> io::Result<Option<u8>> {

@@ -173,7 +173,8 @@ fn read_from_start(file: &File, text: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-fn every_process() -> io::Result<Vec<Process>> {
+/// Every process there is.
+pub fn every_process() -> io::Result<Vec<Process>> {
     Ok(fs::read_dir("/proc")?
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -183,7 +184,7 @@ fn every_process() -> io::Result<Vec<Process>> {
 }
 
 /// Those of `all` that descend from `root`, parents before their children.
-fn descend(all: &[Process], root: i32) -> Vec<Process> {
+pub fn descend(all: &[Process], root: i32) -> Vec<Process> {
     let mut found: Vec<Process> = Vec::new();
     let mut parents = vec![root];
     while let Some(parent) = parents.pop() {

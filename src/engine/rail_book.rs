@@ -43,6 +43,12 @@ impl RailBook {
         Self { controllers: experiment.controllers.clone(), planned, ..Self::default() }
     }
 
+    /// The same of a run that was interrupted: where home was is known, and they were brought there.
+    #[must_use]
+    pub fn at_home(self, nominal: Option<Levels>) -> Self {
+        Self { nominal: nominal.filter(|_| !self.controllers.is_empty()), ..self }
+    }
+
     /// What was read of the fields that the plan sets.
     fn planned_of(&self, read: Levels) -> Levels {
         let mut planned = Levels::new();

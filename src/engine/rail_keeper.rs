@@ -27,14 +27,14 @@ pub struct RailKeeper {
 }
 
 impl RailKeeper {
-    /// Of a run that has not moved any.
-    pub const fn new(gear: Gear, guardian: Option<Guardian>) -> Self {
-        Self { gear, guardian, kept: None, unguarded: None, is_away: false }
+    /// Of a run that has none away; `kept` is what it keeps already, if it moved some before it was interrupted.
+    pub const fn new(gear: Gear, guardian: Option<Guardian>, kept: Option<KeptRails>) -> Self {
+        Self { gear, guardian, kept, unguarded: None, is_away: false }
     }
 
-    /// Keeps where home is, once, and has the guardian know that rails are about to move.
+    /// Keeps where home is, once in a runner's life, and has the guardian know that rails are about to move.
     pub fn keep(&mut self, dir: &RunDir, nominal: Levels) -> Result<(), StoreError> {
-        if self.kept.is_none() {
+        if self.kept.as_ref().is_none_or(|kept| kept.is_home) {
             let controllers = self.gear.drivers.clone();
             let kept = KeptRails { format_version: FORMAT_VERSION, is_home: false, nominal, controllers };
             kept.write(dir)?;
@@ -66,14 +66,18 @@ impl RailKeeper {
         }
     }
 
-    /// The run moves nothing any more: keeps that all are home, if they are.
+    /// The run starts and moves nothing any more: keeps that all rails are home, if they are.
     pub fn finish(&mut self, dir: &RunDir) -> Result<(), StoreError> {
         match &mut self.kept {
             Some(kept) if !self.is_away && !kept.is_home => {
                 kept.is_home = true;
-                kept.write(dir)
+                kept.write(dir)?;
             }
-            _ => Ok(()),
+            _ => {}
         }
+        if let Some(guardian) = &mut self.guardian {
+            drop(guardian.dismiss());
+        }
+        Ok(())
     }
 }

@@ -22,6 +22,19 @@ impl Recorder {
         Ok(Self { events: JournalWriter::create(&dir.events())?, steps: None, listener })
     }
 
+    /// The recorder of a run that a dead runner left: its journal is mended first, or made where not even that was done.
+    pub fn resume(dir: &RunDir, listener: Sender<Recorded>) -> Result<Self, StoreError> {
+        Ok(Self { events: JournalWriter::create_or_resume(&dir.events())?, steps: None, listener })
+    }
+
+    /// Goes on with the journal of a sub-run that a dead runner left open; what of it is missing is made.
+    pub fn reopen_sub_run(&mut self, dir: &SubRunDir) -> Result<(), StoreError> {
+        self.steps = None;
+        dir.create()?;
+        self.steps = Some(JournalWriter::create_or_resume(&dir.steps())?);
+        Ok(())
+    }
+
     /// Makes a sub-run's directory and its journal; what of the sub-run is written next goes there.
     pub fn open_sub_run(&mut self, dir: &SubRunDir) -> Result<(), StoreError> {
         self.steps = None;

@@ -27,8 +27,24 @@ pub struct At<'a> {
     pub log: &'a Path,
 }
 
+/// Runs restore commands, each its path as planned and its program, all of them, also when one fails. The error names
+/// those that did.
+pub async fn all<'a>(
+    reaper: &Reaper,
+    programs: impl Iterator<Item = (&'a str, String)>,
+    at: &At<'_>,
+) -> Result<(), String> {
+    let mut failed = vec![];
+    for (path, program) in programs {
+        if let Err(why) = run(reaper, &program, at).await {
+            failed.push(format!("restore command {path} {why}"));
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+}
+
 /// Runs `program` without arguments and waits for it and everything it started. The error says how it failed.
-pub async fn run(reaper: &Reaper, program: &str, at: &At<'_>) -> Result<(), String> {
+async fn run(reaper: &Reaper, program: &str, at: &At<'_>) -> Result<(), String> {
     let log = OpenOptions::new()
         .append(true)
         .create(true)

@@ -1,6 +1,8 @@
 //! The loop that performs what the dispatcher asks for, one execution at a time, in one thread.
 //! Never decides: every judgement about what comes next is the dispatcher's.
 
+mod judging;
+mod looking_back;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -12,34 +14,30 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::time::Instant;
 
-use crate::domain::adapter::MetricSource;
 use crate::domain::admission::Admitted;
 use crate::domain::event::Recorded;
 use crate::domain::name::Name;
 use crate::domain::plan::Plan;
 use crate::domain::run_state::{RunHeader, RunState};
 use crate::domain::time::Timestamp;
-use crate::domain::verdict::Verdict;
 use crate::host::roots::Roots;
 use crate::store::layout::{ExecutionName, RunDir, SubRunDir};
-use crate::store::rails::Driver;
+use crate::store::rails::{Driver, KeptRails};
 use crate::store::{StoreError, atomic, space};
 
-use super::dispatcher::{Dispatcher, Orders};
-use super::effect::{Effect, Ending, Input, Judged, Now, Start, Usage};
+use super::dispatcher::{Dispatcher, Orders, Resumption};
+use super::effect::{Effect, Input, Now, Start};
 use super::environment::{BaseEnvironment, locate};
 use super::execution::{Execution, Saw, StartError};
 use super::guardian::Guardian;
-use super::judge::{Seen, judge};
-use super::leavings;
-use super::logs::{Log, LogIndex, LogSizes};
+use super::logs::{LogIndex, LogSizes};
 use super::logs_sync::LogSyncer;
 use super::process_tree::Reaper;
 use super::rail_keeper::RailKeeper;
 use super::rails::Gear;
 use super::recorder::Recorder;
 use super::restore;
-use super::scan::{Matches, Patterns, StreamPatterns};
+use super::scan::StreamPatterns;
 use super::signals::Signals;
 use super::watch::Watch;
 
@@ -70,7 +68,12 @@ pub struct Job {
     pub boot_id: Option<String>,
     /// End the run once so many sub-runs have failed.
     pub max_fail: Option<u32>,
-    /// The program that is the guardian of rails, see [`Guardian`]; without one nothing brings them home after a dead runner.
+    /// The run was interrupted, and this is how it was left; it goes on from there.
+    pub resume: Option<Resumption>,
+    /// How often a step is tried again in which the host went down.
+    pub retry_crashed: u32,
+    /// The program that is the guardian, see [`Guardian`]; without one nobody ends what a dead runner left running and
+    /// brings its rails home.
     pub guardian: Option<PathBuf>,
     /// Gets every event once it is recorded. Never waited for; when nobody listens any more the run goes on.
     pub events: Sender<Recorded>,
@@ -96,8 +99,8 @@ pub enum RunError {
     /// The system refuses what every run needs.
     #[error("prepare the run: {0}")]
     System(#[from] io::Error),
-    /// Rails are not moved without somebody to bring them home.
-    #[error("start the guardian of the rails: {0}")]
+    /// Nothing is started without somebody to end it, and to bring rails home, after a dead runner.
+    #[error("start the guardian of the run: {0}")]
     Guardian(io::Error),
     /// A pattern of a stored plan does not compile.
     #[error("compile a pattern of adapter {adapter}: {source}")]
@@ -126,10 +129,9 @@ pub fn run(job: Job) -> Result<Finish, RunError> {
     })
 }
 
-/// The guardian of a run that moves rails.
+/// The guardian of a run that starts anything.
 fn guardian(job: &Job) -> Result<Option<Guardian>, RunError> {
-    let moves = !job.header.dry_run && !job.plan.value().experiment.controllers.is_empty();
-    let Some(program) = job.guardian.as_ref().filter(|_| moves) else { return Ok(None) };
+    let Some(program) = job.guardian.as_ref().filter(|_| !job.header.dry_run) else { return Ok(None) };
     let runs = job.dir.root().parent().unwrap_or(Path::new("/"));
     Guardian::start(program, runs, &job.header.run_id).map(Some).map_err(RunError::Guardian)
 }
@@ -151,6 +153,8 @@ struct Runner<'r> {
     syncer: LogSyncer,
     plan: Admitted<Plan>,
     dir: RunDir,
+    roots: Roots,
+    boot_id: Option<String>,
     workspace: PathBuf,
     environment: BaseEnvironment,
     patterns: BTreeMap<Name, StreamPatterns>,
@@ -172,7 +176,7 @@ type Performed = Result<Option<(Input, Now)>, String>;
 
 impl<'r> Runner<'r> {
     fn new(reaper: &'r Reaper, signals: Signals, guardian: Option<Guardian>, job: Job) -> Result<Self, RunError> {
-        let Job { plan, header, dir, workspace, path, home, boot_id, max_fail, events, roots, guardian: _ } = job;
+        let Job { plan, header, dir, workspace, path, home, boot_id, max_fail, events, roots, .. } = job;
         let watch = if header.dry_run { Watch::nothing() } else { Watch::start(&roots, &plan.bounds().evidence) };
         let adapters = &plan.value().experiment.adapters;
         let patterns = adapters
@@ -197,22 +201,35 @@ impl<'r> Runner<'r> {
             environment: environment.clone().into_common(),
             state: Some(dir.rails_state()),
         };
-        let orders = Orders { max_fail, boot_id, pid: std::process::id(), programs, sources: watch.sources() };
+        let orders = Orders {
+            max_fail,
+            boot_id: boot_id.clone(),
+            pid: std::process::id(),
+            programs,
+            sources: watch.sources(),
+            retry_crashed: job.retry_crashed,
+        };
         let began = Instant::now();
+        let (recorder, dispatcher) = match job.resume {
+            Some(left) => (Recorder::resume(&dir, events)?, Dispatcher::resume(&plan, left, orders)),
+            None => (Recorder::create(&dir, events)?, Dispatcher::new(&plan, header, orders)),
+        };
         Ok(Self {
             reaper,
             signals,
-            dispatcher: Dispatcher::new(&plan, header, orders),
-            recorder: Recorder::create(&dir, events)?,
+            dispatcher,
+            recorder,
             syncer: LogSyncer::start()?,
             plan,
+            roots,
+            boot_id,
+            rails: RailKeeper::new(gear, guardian, KeptRails::read(&dir)?),
             dir,
             workspace,
             environment,
             patterns,
             sub_run: None,
             execution: None,
-            rails: RailKeeper::new(gear, guardian),
             watch,
             heard: VecDeque::new(),
             began,
@@ -337,6 +354,14 @@ impl<'r> Runner<'r> {
                 self.open_sub_run(index).map_err(said)?;
                 None
             }
+            Effect::ReopenSubRun(index) => {
+                self.reopen_sub_run(index).map_err(said)?;
+                None
+            }
+            Effect::LookBack(left) => {
+                let (judged, restored) = self.look_back(*left).await?;
+                Some(Input::LookedBack(Box::new(judged), restored))
+            }
             Effect::CloseSubRun(index) => {
                 self.close_sub_run(index).map_err(said)?;
                 None
@@ -392,14 +417,27 @@ impl<'r> Runner<'r> {
     }
 
     fn open_sub_run(&mut self, index: u32) -> Result<(), StoreError> {
-        let state = self.dispatcher.state();
-        let id = state.header.sub_run_id(state.plan.experiment.sub_runs(), index);
         if Instant::now() >= self.summary_due {
             self.write_summary()?;
         }
+        self.enter_sub_run(index, Recorder::open_sub_run)
+    }
+
+    fn reopen_sub_run(&mut self, index: u32) -> Result<(), StoreError> {
+        self.write_summary()?;
+        self.enter_sub_run(index, Recorder::reopen_sub_run)
+    }
+
+    fn enter_sub_run(
+        &mut self,
+        index: u32,
+        open: impl FnOnce(&mut Recorder, &SubRunDir) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let state = self.dispatcher.state();
+        let id = state.header.sub_run_id(state.plan.experiment.sub_runs(), index);
         let dir = self.dir.subrun(&id)?;
         self.sub_run = None;
-        self.recorder.open_sub_run(&dir)?;
+        open(&mut self.recorder, &dir)?;
         self.sub_run = Some(OpenSubRun { id, dir, log_index: None });
         Ok(())
     }
@@ -441,6 +479,9 @@ impl<'r> Runner<'r> {
         let no_variables = BTreeMap::new();
         let manifest = plan.experiment.adapters.get(&start.adapter).map_or(&no_variables, |adapter| &adapter.env);
         let max_log = self.plan.bounds().max_log.is.0;
+        if start.attempt > 1 {
+            sub_run.dir.set_aside(&name, start.attempt - 1).map_err(said)?;
+        }
         let environment =
             |start: &Start, artifacts: &Path| self.environment.of(manifest, &sub_run.id, start, artifacts);
         self.heard.extend(self.watch.begin().map(Input::Late));
@@ -461,102 +502,11 @@ impl<'r> Runner<'r> {
         let Some(adapter) = plan.experiment.adapters.get(&execution.start.adapter) else { return Ok(()) };
         let name =
             ExecutionName::new(execution.start.index, plan.experiment.executions(), execution.start.step.as_str());
-        let log = sub_run.dir.stdout(&name).with_extension("restore.log");
-        let mut failed = vec![];
-        for command in &adapter.restore {
-            let program = locate(plan, &self.workspace, command);
-            let at = restore::At { folder: &execution.artifacts, environment: &execution.environment, log: &log };
-            if let Err(why) = restore::run(self.reaper, &program, &at).await {
-                failed.push(format!("restore command {} {why}", command.path));
-            }
-        }
-        if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
-    }
-
-    /// Judges the execution that has ended. What it left that cannot be read concerns the record, once; then the step
-    /// is an error.
-    fn judge(&mut self, ending: Ending) -> Result<Judged, String> {
-        let Some(mut execution) = self.execution.take() else {
-            return Ok(Judged::never_ran(Verdict::Error, "nothing is known of it".to_owned()));
-        };
-        match self.judge_execution(&mut execution, ending) {
-            Err(why) if self.record_error.is_some() => Ok(Judged::never_ran(Verdict::Error, why)),
-            Err(why) => {
-                self.execution = Some(execution);
-                Err(why)
-            }
-            judged => judged,
-        }
-    }
-
-    fn judge_execution(&mut self, execution: &mut Execution<'_>, ending: Ending) -> Result<Judged, String> {
-        let before = execution.logs.sizes();
-        let finished = execution.logs.finish(&self.syncer);
-        let sizes = execution.logs.sizes();
-        if sizes != before {
-            self.index_logs(execution.start.index, sizes);
-        }
-        // A program whose own writes fail ends as if the unit had failed: with no room left its end is no evidence.
-        let trouble = self.disk_trouble();
-        if self.record_error.is_none() {
-            finished.map_err(|error| error.to_string())?;
-            if let Some(why) = &trouble {
-                return Err(why.clone());
-            }
-        }
-        let plan = self.plan.value();
-        let adapter = plan.experiment.adapters.get(&execution.start.adapter).ok_or("the adapter is gone")?;
-        let rules = &adapter.judgement;
-        let (stdout, stderr) = (execution.logs.stdout(), execution.logs.stderr());
-        let mut seen = Seen { ending, ..Seen::default() };
-        if let Some(exit) = execution.exit() {
-            seen.exit_code = exit.status.code();
-            seen.signal = std::os::unix::process::ExitStatusExt::signal(&exit.status);
-        }
-        if let Some(patterns) = self.patterns.get(&execution.start.adapter) {
-            let look = |log: &Log, patterns: &Patterns| {
-                if patterns.is_empty() || log.written() == 0 {
-                    return Ok(Matches::new());
-                }
-                let size = log.size().map_err(|error| error.to_string())?;
-                patterns.search(log.file(), size).map_err(|error| format!("{}: {error}", log.path().display()))
-            };
-            seen.stdout = look(stdout, &patterns.stdout)?;
-            seen.stderr = look(stderr, &patterns.stderr)?;
-        }
-        for metric in &rules.metrics {
-            if let MetricSource::File { file, pointer } = &metric.source {
-                seen.files.insert(metric.name.clone(), leavings::number(&execution.artifacts, file, pointer));
-            }
-        }
-        let mut outcome = judge(rules, &execution.start.params, &seen);
-        if let Some(why) = trouble {
-            (outcome.verdict, outcome.error) = (Verdict::Error, Some(why.clone()));
-            outcome.reason = Some(why);
-        }
-        let observed = self.watch.end();
-        let finding = self.plan.bounds().evidence.judge(&observed);
-        outcome.weigh(finding);
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Ok(Judged {
-            verdict: outcome.verdict,
-            effects: outcome.effects,
-            reason: outcome.reason,
-            exit_code: seen.exit_code,
-            signal: seen.signal,
-            sizes,
-            usage: execution.exit().map(|exit| Usage {
-                user_ms: millis(exit.user),
-                system_ms: millis(exit.system),
-                max_rss_kb: exit.max_rss_kb,
-            }),
-            metrics: outcome.metrics,
-            evidence: outcome.evidence,
-            observed,
-            // A folder that cannot be read has nothing to show.
-            artifacts: leavings::files(&execution.artifacts).unwrap_or_default(),
-            error: outcome.error,
-        })
+        let log = sub_run.dir.restore_log(&name);
+        let at = restore::At { folder: &execution.artifacts, environment: &execution.environment, log: &log };
+        let programs =
+            adapter.restore.iter().map(|command| (command.path.as_str(), locate(plan, &self.workspace, command)));
+        restore::all(self.reaper, programs, &at).await
     }
 }
 

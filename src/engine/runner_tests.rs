@@ -6,10 +6,11 @@ use std::sync::mpsc::{Receiver, channel};
 use rustix::process::{Signal, WaitOptions, kill_process, wait};
 
 use super::*;
-use crate::domain::adapter::{Expectation, Judgement, MetricSpec};
+use crate::domain::adapter::{Expectation, Judgement, MetricSource, MetricSpec};
 use crate::domain::event::RunEvent;
 use crate::domain::plan::{Executable, PlannedAdapter, StepTemplate};
 use crate::domain::units::{Bytes, Millis};
+use crate::domain::verdict::Verdict;
 use crate::engine::test_support::{adapter, admitted, alone, diag, experiment, name, step};
 use crate::store::journal;
 use crate::store::layout::PreparedRun;
@@ -51,6 +52,8 @@ impl Flow {
             home: "/".to_owned(),
             boot_id: None,
             max_fail: None,
+            resume: None,
+            retry_crashed: 0,
             guardian: None,
             roots: Roots::under(Path::new("/nonexistent")),
             events,

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::margin::StopAfter;
 use crate::domain::plan::Experiment;
-use crate::domain::verdict::{Effect, Effects};
 
 /// Every line of the grid along the stop axis that something ended badly on.
 #[derive(Debug, Clone, Default)]
@@ -30,10 +29,10 @@ fn place(experiment: &Experiment, sub_run: u32) -> Option<(Vec<u32>, u32)> {
 }
 
 impl StopLines {
-    /// Takes in what was seen in a sub-run; `unit_failed` says whether any of its steps was the unit's failure.
-    pub fn ended(&mut self, experiment: &Experiment, sub_run: u32, effects: &Effects, unit_failed: bool) {
+    /// Takes in how a sub-run ended: whether the host went down in it, and whether any of its steps was the unit's failure.
+    pub fn ended(&mut self, experiment: &Experiment, sub_run: u32, crashed: bool, unit_failed: bool) {
         let bad = match experiment.stop_line.after {
-            StopAfter::Crashed => effects.contains(&Effect::Sc),
+            StopAfter::Crashed => crashed,
             StopAfter::Fail => unit_failed,
         };
         if !bad {

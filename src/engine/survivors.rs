@@ -1,77 +1,127 @@
-//! Processes that a dead runner left behind: found by the run's id in their environment, and ended. Never signals a process
-//! that does not carry that very id, and never one that took over the pid of another meanwhile.
+//! Processes that a dead runner left behind: found by the run's id in their environment, or as the leader that the journal
+//! names, and ended with all that descends from them. Never signals a process that is neither, nor one that took over the
+//! pid of another meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::process_scan::Process;
+use super::process_scan::{Process, descend, every_process};
 use crate::host::process::{self, ProcessIdentity};
-use crate::host::roots::Roots;
-
-/// The mark that every process of a run has in its environment, before the id.
-const MARK: &[u8] = b"ROAD_RUNNER_RUN_ID=";
+use crate::host::roots::{self, Roots};
+use crate::store::left_running::Leader;
 
 /// Looks until none is left, and the pause between two.
 const LOOKS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(10);
+const MARK: &[u8] = b"ROAD_RUNNER_RUN_ID=";
 
 /// Kills every process of that run. Returns how many are left: those that even SIGKILL does not end, or that are not ours
 /// to signal.
-pub async fn end(run_id: &str) -> usize {
+pub async fn end(run_id: &str, leader: Option<&Leader>) -> usize {
     let mut left = 0;
     for _ in 0..LOOKS {
-        let found = of_run(run_id);
-        left = found.len();
+        left = strike(run_id, leader);
         if left == 0 {
             break;
         }
-        found.iter().for_each(kill);
         tokio::time::sleep(PAUSE).await;
     }
     left
 }
 
-/// The living processes that carry the run's id in their environment, this one aside.
-pub fn of_run(run_id: &str) -> Vec<Process> {
+/// As [`end`], for a caller without a runtime.
+pub fn end_now(run_id: &str, leader: Option<&Leader>) -> usize {
+    let mut left = 0;
+    for _ in 0..LOOKS {
+        left = strike(run_id, leader);
+        if left == 0 {
+            break;
+        }
+        thread::sleep(PAUSE);
+    }
+    left
+}
+
+fn strike(run_id: &str, leader: Option<&Leader>) -> usize {
+    let found = of_run(run_id, leader);
+    found.iter().for_each(kill);
+    found.len()
+}
+
+/// The living processes of a run, this one aside: those that carry its id in their environment, the leader if it is still
+/// that very process, and their descendants, whatever these made of their environment.
+pub fn of_run(run_id: &str, leader: Option<&Leader>) -> Vec<Process> {
+    let all = every_process().unwrap_or_default();
+    let leader = leader.filter(|leader| roots::boot_id(&Roots::default()).is_ok_and(|boot| boot == leader.boot_id));
+    let is_leader = |process: &Process| {
+        leader.is_some_and(|leader| {
+            i64::from(number(process.pid)) == i64::from(leader.pid) && process.start_ticks == leader.start_ticks
+        })
+    };
+    let is_of_run = |process: &Process| is_leader(process) || mark_of(process.pid).is_some_and(|mark| mark == run_id);
+    let mut found: BTreeSet<i32> = BTreeSet::new();
+    for process in all.iter().filter(|process| !process.ended && is_of_run(process)) {
+        if found.insert(number(process.pid)) {
+            found.extend(descend(&all, number(process.pid)).iter().map(|process| number(process.pid)));
+        }
+    }
+    found.remove(&number(rustix::process::getpid()));
+    all.into_iter().filter(|process| !process.ended && found.contains(&number(process.pid))).collect()
+}
+
+/// The runs whose mark living processes carry, this one aside, each with how many do.
+pub fn by_run() -> BTreeMap<String, usize> {
     let own = rustix::process::getpid();
-    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
-    let pids = entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
-    let marked = pids.filter(|pid| *pid != own && carries(*pid, run_id));
-    marked.filter_map(Process::read).filter(|process| !process.ended).collect()
+    let mut runs = BTreeMap::new();
+    for process in every_process().unwrap_or_default() {
+        if let Some(run) = mark_of(process.pid).filter(|_| process.pid != own && !process.ended) {
+            *runs.entry(run).or_insert(0) += 1;
+        }
+    }
+    runs
 }
 
-fn carries(pid: Pid, run_id: &str) -> bool {
-    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
-    marks(&environment).any(|id| id == run_id.as_bytes())
-}
-
-fn marks(environment: &[u8]) -> impl Iterator<Item = &[u8]> {
-    environment.split(|byte| *byte == 0).filter_map(|variable| variable.strip_prefix(MARK))
-}
-
-/// The living processes of all runs, by the id that each carries; this one aside, and those of other users, whose environment
-/// we may not read. Signals none.
-pub fn of_all_runs(roots: &Roots) -> BTreeMap<String, Vec<ProcessIdentity>> {
-    let mut found: BTreeMap<String, Vec<ProcessIdentity>> = BTreeMap::new();
+/// As [`by_run`], in the procfs of `roots`, each process by what it is known by for good. Those of other users are missing
+/// where we may not read their environment.
+pub fn identities_by_run(roots: &Roots) -> BTreeMap<String, Vec<ProcessIdentity>> {
+    let mut runs: BTreeMap<String, Vec<ProcessIdentity>> = BTreeMap::new();
     let entries = fs::read_dir(&roots.procfs).into_iter().flatten().filter_map(Result::ok);
     for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
         if roots.is_native() && pid == std::process::id() {
             continue;
         }
-        let Ok(environment) = fs::read(roots.proc(&format!("{pid}/environ"))) else { continue };
-        let Some(id) = marks(&environment).find_map(|id| std::str::from_utf8(id).ok()) else { continue };
-        let Ok(identity) = process::identity(roots, pid) else { continue };
-        if process::is_running(roots, identity).unwrap_or(false) {
-            found.entry(id.to_owned()).or_default().push(identity);
+        let Some(run) = fs::read(roots.proc(&format!("{pid}/environ"))).ok().as_deref().and_then(marked) else {
+            continue;
+        };
+        if let Ok(identity) = process::identity(roots, pid)
+            && process::is_running(roots, identity).unwrap_or(false)
+        {
+            runs.entry(run).or_default().push(identity);
         }
     }
-    for processes in found.values_mut() {
+    for processes in runs.values_mut() {
         processes.sort();
     }
-    found
+    runs
+}
+
+fn number(pid: Pid) -> i32 {
+    pid.as_raw_nonzero().get()
+}
+
+/// The id of the run that a process belongs to, as its environment says.
+fn mark_of(pid: Pid) -> Option<String> {
+    marked(&fs::read(format!("/proc/{pid}/environ")).ok()?)
+}
+
+/// The id of the run that an environment names.
+fn marked(environment: &[u8]) -> Option<String> {
+    let mark = environment.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(MARK))?;
+    String::from_utf8(mark.to_owned()).ok().filter(|mark| !mark.is_empty())
 }
 
 fn kill(seen: &Process) {
@@ -85,10 +135,70 @@ fn kill(seen: &Process) {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Child, Command, Stdio};
+
     use super::*;
 
+    /// A process, ended with the test.
+    struct Sleeper(Child);
+
+    impl Sleeper {
+        fn start(mark: Option<&str>) -> Self {
+            let mut command = Command::new("/bin/sleep");
+            command.arg("600").env_clear().stdin(Stdio::null());
+            if let Some(mark) = mark {
+                command.env("ROAD_RUNNER_RUN_ID", mark);
+            }
+            Self(command.spawn().unwrap())
+        }
+
+        fn leader(&self, later: u64) -> Leader {
+            let pid = Pid::from_raw(self.0.id().cast_signed()).unwrap();
+            let start_ticks = Process::read(pid).unwrap().start_ticks + later;
+            Leader { pid: self.0.id(), start_ticks, boot_id: roots::boot_id(&Roots::default()).unwrap() }
+        }
+
+        fn is_alive(&mut self) -> bool {
+            self.0.try_wait().unwrap().is_none()
+        }
+    }
+
+    impl Drop for Sleeper {
+        fn drop(&mut self) {
+            drop(self.0.kill());
+            drop(self.0.wait());
+        }
+    }
+
+    /// Which of three are ended: marked with the run, marked with another, not marked at all; `leader` is of the last.
+    fn check(leader: impl FnOnce(&Sleeper) -> Option<Leader>, expected: [bool; 3]) {
+        let run = format!("rr-survivors-{}", std::process::id());
+        let mut all = [Some(run.as_str()), Some("rr-survivors"), None].map(Sleeper::start);
+        let leader = leader(&all[2]);
+        assert_eq!(by_run().get(&run), Some(&1));
+        assert_eq!(end_now(&run, leader.as_ref()), 0);
+        // The kernel needs a moment to tell us of the one that was ended.
+        let dead = |sleeper: &mut Sleeper, expected: bool| {
+            let gone = of_run(&run, leader.as_ref()).is_empty();
+            gone && sleeper.is_alive() != expected
+        };
+        for (sleeper, expected) in all.iter_mut().zip(expected) {
+            assert!(dead(sleeper, expected), "{expected}");
+        }
+    }
+
+    // One test: two would find each other's sleepers.
     #[test]
-    fn processes_are_told_by_their_mark_and_by_life() {
+    fn only_what_belongs_to_the_run_is_ended() {
+        check(|_| None, [true, false, false]);
+        check(|sleeper| Some(sleeper.leader(0)), [true, false, true]);
+        // A pid that another process has by now.
+        check(|sleeper| Some(sleeper.leader(1)), [true, false, false]);
+        check(|sleeper| Some(Leader { boot_id: "other".to_owned(), ..sleeper.leader(0) }), [true, false, false]);
+    }
+
+    #[test]
+    fn processes_are_listed_by_their_mark_and_by_life() {
         let machine = tempfile::tempdir().unwrap();
         let roots = Roots::under(machine.path());
         let process = |pid: u32, state: char, environment: &str| {
@@ -105,7 +215,7 @@ mod tests {
         process(23, 'S', "X_ROAD_RUNNER_RUN_ID=rr-a\0ROAD_RUNNER_RUN=rr-a\0");
         fs::create_dir_all(roots.proc("self")).unwrap();
         fs::create_dir_all(roots.proc("40")).unwrap();
-        let found: Vec<String> = of_all_runs(&roots)
+        let found: Vec<String> = identities_by_run(&roots)
             .into_iter()
             .map(|(id, all)| format!("{id} {:?}", all.iter().map(|p| (p.pid, p.start_ticks)).collect::<Vec<_>>()))
             .collect();

@@ -5,6 +5,7 @@ pub mod command;
 pub mod drift;
 pub mod evidence;
 pub mod facts;
+pub mod last_words;
 pub mod process;
 pub mod roots;
 pub mod sensors;

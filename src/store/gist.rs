@@ -87,9 +87,11 @@ fn subrun_closed(rest: &[u8]) -> Option<Gist<'_>> {
         b"verdict" => once(&mut verdict, self::verdict(value)?),
         b"reason" if value.null() => Some(()),
         b"reason" => once(&mut reason, plain(value)?.into()),
+        // Rare: left to the decoder.
+        b"effects" => None,
         _ => value.skip(),
     })?;
-    Some(Gist::SubrunClosed { verdict: verdict?, reason })
+    Some(Gist::SubrunClosed { verdict: verdict?, reason, effects: Cow::Owned(Effects::new()) })
 }
 
 /// Every field behind the head, up to the end of the line.
@@ -215,8 +217,9 @@ mod tests {
             let usual = kit::finished(index, verdict);
             RunEvent::from(Box::new(crate::domain::event::StepFinished { effects, reason, exit_code, ..usual }))
         });
-        let closed = (verdict(), reason)
-            .prop_map(|(verdict, reason)| crate::domain::event::SubrunClosed { verdict, reason }.into());
+        let closed = (verdict(), reason).prop_map(|(verdict, reason)| {
+            crate::domain::event::SubrunClosed { verdict, reason, effects: Effects::new() }.into()
+        });
         let plan = World::grid(2, 2).plan();
         let started = (0_u32..4).prop_map(move |sub_run| kit::step_started(&plan, sub_run, 0, 1));
         let event = prop_oneof![finished, closed, started];

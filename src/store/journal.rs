@@ -55,6 +55,19 @@ impl JournalWriter {
         Ok((writer, last))
     }
 
+    /// [`Self::resume`] where there is a journal, else [`Self::create`].
+    pub fn create_or_resume(path: &Path) -> Result<Self, StoreError> {
+        match Self::resume(path) {
+            Ok((writer, _)) => {
+                // Its name may be no further than the cache of a host that went down.
+                sync_directory(path.parent().unwrap_or(path))?;
+                Ok(writer)
+            }
+            Err(error) if error.is_absent() => Self::create(path),
+            Err(error) => Err(error),
+        }
+    }
+
     fn over(path: &Path, file: File, good: u64) -> Self {
         Self { path: path.to_path_buf(), file, good, torn: false, unsynced: false, lost: false, line: Vec::new() }
     }

@@ -235,6 +235,11 @@ impl SubRunDir {
         self.root.join("stderr").join(format!("{}.log", name.0))
     }
 
+    /// `stdout/00_cpu-smoke.restore.log`: what its restore commands said.
+    pub fn restore_log(&self, name: &ExecutionName) -> PathBuf {
+        self.root.join("stdout").join(format!("{}.restore.log", name.0))
+    }
+
     /// `artifacts/00_cpu-smoke/`: the working directory of the execution.
     pub fn artifacts(&self, name: &ExecutionName) -> PathBuf {
         self.root.join("artifacts").join(&name.0)
@@ -245,6 +250,25 @@ impl SubRunDir {
         let folder = self.artifacts(name);
         keep_directory(&folder)?;
         Ok(folder)
+    }
+
+    /// Puts what an earlier attempt at an execution left out of the way of the next: `00_cpu-smoke.attempt-1.log`, and the
+    /// folder of its artifacts likewise.
+    pub fn set_aside(&self, name: &ExecutionName, attempt: u32) -> Result<(), StoreError> {
+        let aside = ExecutionName(format!("{}.attempt-{attempt}", name.0));
+        let files = [
+            (self.stdout(name), self.stdout(&aside)),
+            (self.stderr(name), self.stderr(&aside)),
+            (self.restore_log(name), self.restore_log(&aside)),
+            (self.artifacts(name), self.artifacts(&aside)),
+        ];
+        for (from, to) in files {
+            match rename_new(&from, &to) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                renamed => renamed.map_err(StoreError::io("rename", &from))?,
+            }
+        }
+        Ok(())
     }
 
     /// Opens a log file for appending, to be handed to a step as its descriptor.

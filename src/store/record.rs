@@ -91,7 +91,14 @@ impl Record {
         let dir = &entry.dir;
         let mut damage: Vec<Damage> =
             entry.summary.as_ref().err().map(|error| Damage::of(dir, error)).into_iter().collect();
-        let is_begun = entry.summary.as_ref().map_or(true, |summary| summary.status != RunStatus::Planned);
+        // A runner that died before its first line left none; where a sub-run is, there was one.
+        let is_begun = match entry.summary.as_ref().map(|summary| summary.status) {
+            Ok(RunStatus::Planned) => false,
+            Ok(RunStatus::Running | RunStatus::Interrupted) => {
+                std::fs::read_dir(dir.subruns()).is_ok_and(|mut sub_runs| sub_runs.next().is_some())
+            }
+            _ => true,
+        };
         let mut events = vec![];
         read_journal(dir, &dir.events(), is_begun, &mut damage, &mut |recorded| events.push(recorded));
         let plan = read_plan(&entry.dir.plan()).and_then(|plan| sound(plan, &entry.dir));
@@ -112,6 +119,14 @@ impl Record {
             record.check_inputs();
         }
         record
+    }
+
+    /// How the run ended, as its own journal says.
+    pub fn finished_as(&self) -> Option<RunStatus> {
+        self.events.iter().rev().find_map(|recorded| match &recorded.event {
+            RunEvent::RunFinished(event) => Some(event.status),
+            _ => None,
+        })
     }
 
     /// The plan's digest, and the copies of what it was made from.

@@ -29,6 +29,8 @@ mod picture;
 #[cfg(test)]
 mod rails;
 #[cfg(test)]
+mod resume;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod schemas;

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -32,6 +33,21 @@ fn finished() -> (Bench, PathBuf) {
     assert_eq!(done.code, 0, "{}", done.all());
     let run = only_run(&bench);
     (bench, run)
+}
+
+/// Until no guardian is at work any more: it ends what its runner left.
+fn settles(bench: &Bench) {
+    let runs = bench.path("runs").display().to_string();
+    let is_one = |line: Vec<u8>| {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        line.contains("--guardian") && line.contains(&runs)
+    };
+    let begin = Instant::now();
+    let lines = || fs::read_dir("/proc").unwrap().flatten().filter_map(|e| fs::read(e.path().join("cmdline")).ok());
+    while lines().any(is_one) {
+        assert!(begin.elapsed() < Duration::from_secs(30), "waited for the guardian's end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn only_run(bench: &Bench) -> PathBuf {
@@ -198,18 +214,7 @@ fn runs_without_an_end_are_no_damage() {
     run.wait().unwrap();
     let directory = only_run(&bench);
     let id = directory.file_name().unwrap().to_str().unwrap().to_owned();
-    // Whatever the dead runner left is of that process group.
-    let steps = fs::read_to_string(at(&directory, "s00/steps.ldjson")).unwrap();
-    let spawned = steps.lines().find(|line| line.contains("\"step_spawned\"")).unwrap();
-    let pid = serde_json::from_str::<Value>(spawned).unwrap()["pid"].as_i64().unwrap();
-    let group = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-    let gone = || !Path::new(&format!("/proc/{pid}")).exists();
-    let begin = std::time::Instant::now();
-    while !gone() {
-        assert!(begin.elapsed().as_secs() < 30, "the step does not end");
-        std::thread::yield_now();
-    }
+    settles(&bench);
     assert_eq!(verdict(&bench), (0, vec!["interrupted".to_owned()]));
 
     let mut survivor = Command::new("/bin/sleep").arg("600").env("ROAD_RUNNER_RUN_ID", &id).spawn().unwrap();
@@ -244,4 +249,14 @@ fn runs_without_an_end_are_no_damage() {
     2 runs: 0 ok, 2 with notes
     => 0
     ");
+
+    // Resumed, it comes to its end and is sealed like any other.
+    fs::remove_file(directory.join("rails.json")).unwrap();
+    fs::remove_file(directory.join(".summary.json.x3Yz9a")).unwrap();
+    fs::remove_dir_all(bench.path("runs/.rr-20200101T000000Z-abcdef")).unwrap();
+    bench.program("diags/probe.sh", "#!/bin/sh\necho OK\n");
+    let resumed = told(&bench, "resume latest --yes -q");
+    assert_eq!(resumed.code, 4, "the step in flight is an error: {}", resumed.all());
+    assert_eq!(verdict(&bench), (0, vec![]));
+    assert!(directory.join("hashes.json").is_file());
 }

@@ -72,9 +72,9 @@ fn samples() -> Vec<RunEvent> {
     started.params = BTreeMap::from([(name("iterations"), json!(20_000)), (name("pattern"), json!("ä"))]);
     started.boot_id = boot_id.clone();
     vec![
-        RunStarted { boot_id: boot_id.clone(), pid: 42 }.into(),
+        RunStarted { boot_id: boot_id.clone(), pid: 42, dry_run: false, max_fail: None }.into(),
         EvidenceSources { sources: [(SourceId::EdacCe, found)].into() }.into(),
-        RunResumed { boot_id, pid: 43 }.into(),
+        RunResumed { boot_id, pid: 43, drift: vec![] }.into(),
         Cancelling { reason: CancelReason::MaxFail, detail: Some("3 of 3".to_owned()) }.into(),
         SubrunStarted { id: id.clone(), index: 1 }.into(),
         SubrunOpened { id: id.clone(), index: 1, point, seed: 9 }.into(),
@@ -92,7 +92,12 @@ fn samples() -> Vec<RunEvent> {
         RailRestored { rail: name("core"), by: RestoredBy::Guardian, readback: level }.into(),
         RailNotRestored { rail: name("core"), by: RestoredBy::Hand, reason: "exit code 1".to_owned() }.into(),
         Box::new(finished).into(),
-        SubrunClosed { verdict: Verdict::Fail, reason: Some("stopped".to_owned()) }.into(),
+        SubrunClosed {
+            verdict: Verdict::Fail,
+            reason: Some("stopped".to_owned()),
+            effects: Effects::from([Effect::Sc]),
+        }
+        .into(),
         SubrunFinished { id, index: 1, verdict: Verdict::Fail, effects, reason: Some("stopped".to_owned()) }.into(),
         EvidenceLate { index: 1, observed }.into(),
         RunFinished { status: RunStatus::Completed, verdict: Verdict::Fail, exit_code: 1 }.into(),
@@ -130,7 +135,11 @@ fn every_event_fits_its_schema() {
 #[test]
 fn what_is_not_known_may_be_left_out() {
     let check = |name: &str, body: Value, expected: RunEvent| assert_eq!(read(name, &body.to_string()), expected);
-    check("run_started", json!({ "pid": 1 }), RunStarted { boot_id: None, pid: 1 }.into());
+    check(
+        "run_started",
+        json!({ "pid": 1 }),
+        RunStarted { boot_id: None, pid: 1, dry_run: false, max_fail: None }.into(),
+    );
     check("step_spawned", json!({ "index": 1, "pid": 2 }), StepSpawned { index: 1, pid: 2, start_ticks: None }.into());
     let short = json!({ "index": 1, "step": "cpu-smoke", "verdict": "pass", "effects": [], "duration_ms": 12,
         "stdout_bytes": 0, "stderr_bytes": 0, "metrics": {}, "evidence": [], "artifacts": [] });
@@ -156,7 +165,7 @@ fn names_and_fields_are_pinned() {
     SubRun rail_restored {"rail":"core","by":"guardian","readback":{"voltage_uv":850000,"frequency_khz":3200000}}
     SubRun rail_not_restored {"rail":"core","by":"hand","reason":"exit code 1"}
     SubRun step_finished {"index":3,"step":"cpu-smoke","verdict":"fail","effects":["sdc","ac"],"reason":"exit code 1","exit_code":1,"signal":11,"started_at":"2025-01-01T01:01:01.000Z","ended_at":"2025-01-01T01:01:02.500Z","duration_ms":1500,"stdout_bytes":1099511627776,"stderr_bytes":7,"user_ms":1,"system_ms":2,"max_rss_kb":3,"metrics":{"rate":{"value":0.1,"unit":"1/s"},"rounds":{"value":-3.0}},"evidence":[{"check":"exit code","held":false,"found":"1"},{"check":"expect 1","held":null}],"observed":{"edac_ce":{"delta":2,"where":{"mc0":2}},"kernel_log":{"corrected":1,"lines":["mce: [Hardware Error]"]},"power":{"not_checked":"gone"},"temperature":{"min":1,"mean":2,"max":3,"samples":4,"unit":"mC","of":"k10temp"}},"artifacts":["a/b.txt"],"error":"gone"}
-    SubRun subrun_closed {"verdict":"fail","reason":"stopped"}
+    SubRun subrun_closed {"verdict":"fail","reason":"stopped","effects":["sc"]}
     Run subrun_finished {"id":"rr-20250101T010101Z-abc123-s01","index":1,"verdict":"fail","effects":["sdc","ac"],"reason":"stopped"}
     Run evidence_late {"index":1,"observed":{"edac_ce":{"delta":2,"where":{"mc0":2}},"kernel_log":{"corrected":1,"lines":["mce: [Hardware Error]"]},"power":{"not_checked":"gone"},"temperature":{"min":1,"mean":2,"max":3,"samples":4,"unit":"mC","of":"k10temp"}}}
     Run run_finished {"status":"completed","verdict":"fail","exit_code":1}

@@ -36,6 +36,8 @@ pub struct SubRunState {
     pub unapplied: bool,
     /// A rail was not where it was told to be.
     pub unheld: bool,
+    /// The execution in which the host went down, unless a later try of it has ended otherwise.
+    pub(crate) crashed: Option<u32>,
     /// Its executions so far; empty again after [`super::RunState::forget_steps`].
     pub executions: Vec<Execution>,
     /// What its journal says of rails, in order: held or not, restored or not; kept as long as the executions.
@@ -81,6 +83,11 @@ impl SubRunState {
         self.unapplied || self.unheld
     }
 
+    /// Whether the host went down in it, and no later try of that step ended otherwise.
+    pub fn ends_crashed(&self) -> bool {
+        self.verdict == Some(Verdict::Crashed) || self.crashed.is_some()
+    }
+
     /// Takes in an event of its journal, and keeps what belongs to an execution.
     pub(super) fn absorb(&mut self, rules: &Rules<'_>, at: Timestamp, event: RunEvent) {
         self.take_in(rules, at, &Gist::of(&event));
@@ -121,7 +128,8 @@ impl SubRunState {
                 self.effects.extend(effects.iter().copied());
                 self.step_finished(rules.plan, *index, *verdict, *spoke);
             }
-            Gist::SubrunClosed { verdict, reason } => {
+            Gist::SubrunClosed { verdict, reason, effects } => {
+                self.effects.extend(effects.iter().copied());
                 // Combinations cut short are weighed by what there is of them.
                 let gravest: Vec<Verdict> = self.tallies(rules.plan).map(|child| child.verdict).collect();
                 for verdict in gravest {
@@ -138,6 +146,10 @@ impl SubRunState {
         let place = self.marks.binary_search_by_key(&index, |mark| mark.index);
         let Some(mark) = place.ok().and_then(|place| self.marks.get_mut(place)) else { return };
         mark.ended = Some((verdict, spoke));
+        match verdict {
+            Verdict::Crashed => self.crashed = Some(index),
+            _ => self.crashed = self.crashed.filter(|crashed| *crashed != index),
+        }
         self.unapplied |= verdict > Verdict::Skipped && mark.unapplied;
         let Some(tally) = self.combination(plan, index) else { return };
         self.weigh(tally.verdict);

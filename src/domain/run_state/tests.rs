@@ -56,7 +56,7 @@ fn a_whole_run() {
 fn the_sub_runs_own_journal_wins() {
     let plan = Arc::new(world().plan());
     let started = SubrunStarted { id: "x".to_owned(), index: 1 };
-    let closed = SubrunClosed { verdict: Pass, reason: Some("own".to_owned()) };
+    let closed = SubrunClosed { verdict: Pass, reason: Some("own".to_owned()), effects: Effects::new() };
     let effects = Effects::from([Effect::Sdc]);
     let finished = SubrunFinished {
         id: "x".to_owned(),
@@ -209,7 +209,7 @@ fn the_gravest_reason_to_end_stays() {
     let state = fold(
         &plan,
         vec![
-            RunStarted { boot_id: None, pid: 1 }.into(),
+            RunStarted { boot_id: None, pid: 1, dry_run: false, max_fail: None }.into(),
             kit::cancelling(Interrupt),
             RunFinished { status: RunStatus::Cancelled, verdict: Aborted, exit_code: 130 }.into(),
         ],
@@ -217,7 +217,7 @@ fn the_gravest_reason_to_end_stays() {
     assert_eq!(state.stop_reason().as_deref(), Some("interrupted by the operator"));
     assert_eq!(state.run_verdict(), Aborted);
     let mut state = state;
-    let resumed = RunResumed { boot_id: None, pid: 2 }.into();
+    let resumed = RunResumed { boot_id: None, pid: 2, drift: vec![] }.into();
     state.apply(&Recorded { seq: 9, at: kit::moment(9000), event: resumed });
     assert_eq!((state.status, state.pid, state.end, state.stop_reason()), (RunStatus::Running, Some(2), None, None));
     assert_eq!(state.started_at, Some(kit::moment(1000)));
@@ -299,8 +299,8 @@ fn any_event(plan: Arc<Plan>) -> impl Strategy<Value = RunEvent> {
     let reasons = vec![CancelReason::StopRun, CancelReason::Interrupt, CancelReason::RecordFailed, CancelReason::Kill];
     let statuses = vec![RunStatus::Completed, RunStatus::Cancelled, RunStatus::DryRun];
     prop_oneof![
-        1 => any::<u32>().prop_map(|pid| RunStarted { boot_id: None, pid }.into()),
-        1 => any::<u32>().prop_map(|pid| RunResumed { boot_id: None, pid }.into()),
+        1 => any::<u32>().prop_map(|pid| RunStarted { boot_id: None, pid, dry_run: false, max_fail: None }.into()),
+        1 => any::<u32>().prop_map(|pid| RunResumed { boot_id: None, pid, drift: vec![] }.into()),
         1 => proptest::sample::select(reasons).prop_map(kit::cancelling),
         4 => index.clone().prop_map(move |index| SubrunStarted { id: id(), index }.into()),
         8 => (index.clone(), prop_oneof![0_u32..6, Just(u32::MAX)], 1_u32..3).prop_map(started),
@@ -308,7 +308,7 @@ fn any_event(plan: Arc<Plan>) -> impl Strategy<Value = RunEvent> {
             .prop_map(|(index, pid)| StepSpawned { index, pid, start_ticks: None }.into()),
         8 => (prop_oneof![0_u32..6, Just(u32::MAX)], any_verdict(), any_effects(), proptest::option::of(0..3)).prop_map(finished),
         1 => Just(RailMoving { rail: name("core"), from: RailLevel::default(), to: RailLevel::default() }.into()),
-        3 => any_verdict().prop_map(|verdict| SubrunClosed { verdict, reason: None }.into()),
+        3 => any_verdict().prop_map(|verdict| SubrunClosed { verdict, reason: None, effects: Effects::new() }.into()),
         3 => (prop_oneof![index, Just(u32::MAX)], any_verdict(), any_effects()).prop_map(move |(index, verdict, effects)| {
             SubrunFinished { id: id(), index, verdict, effects, reason: None }.into()
         }),

@@ -1,0 +1,273 @@
+//! Going on with a run that was interrupted: which one, whether it may, what has changed since, and what its runner left.
+//! From `plan.json` and the journals alone; the YAML is never read again. Never prints.
+
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use crate::commands::context::Context;
+use crate::commands::failure::Failure;
+use crate::commands::plan::Prepared;
+use crate::commands::rerun::{self, Today};
+use crate::commands::run::{self, Begun, Ended, Face, Options};
+use crate::commands::stored;
+use crate::domain::event::RunStatus;
+use crate::domain::sanitize;
+use crate::domain::verdict::exit;
+use crate::engine::dispatcher::Resumption;
+use crate::engine::homecoming;
+use crate::engine::runner::Finish;
+use crate::host::roots;
+use crate::host::sysinfo::Sysinfo;
+use crate::store::StoreError;
+use crate::store::atomic;
+use crate::store::history::{self, RunEntry};
+use crate::store::interrupted::Interrupted;
+use crate::store::lock::{Lock, LockScope};
+use crate::store::rails::KeptRails;
+use crate::store::record::{Damage, Record};
+
+/// So many resumes in a row that each ended in another boot before anything got on make a boot loop, unless told otherwise.
+pub const MOST_BOOTS: u32 = 3;
+
+/// How long a guardian that is still at work on the run is waited for.
+const WAIT: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Which run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// `latest`, an id or a prefix of one, a prefix of a digest.
+    Run(String),
+    /// The newest that was interrupted.
+    Last,
+    /// The newest that was begun, if it was interrupted: what a service does when the host is up again.
+    Auto,
+}
+
+/// The run that is meant, if it was interrupted. Nothing where [`Which::Auto`] finds nothing to go on with.
+pub fn select(context: &Context, which: &Which) -> Result<Option<RunEntry>, Failure> {
+    let nothing = || Failure::usage(format!("no run in {} was interrupted", context.runs.display()));
+    match which {
+        Which::Run(asked) => {
+            let entry = stored::select(context, asked)?;
+            match entry.summary.as_ref().map(|summary| summary.status) {
+                Ok(RunStatus::Interrupted) => Ok(Some(entry)),
+                Ok(status) => Err(not_interrupted(&entry, status)),
+                Err(error) => Err(Failure::rig(format!("failed to {}", sanitize::escaped(&error.to_string())))),
+            }
+        }
+        Which::Last => {
+            let found = history::list(&context.runs)?
+                .into_iter()
+                .find(|entry| status_of(entry) == Some(RunStatus::Interrupted));
+            found.map(Some).ok_or_else(|| nothing().hinted("`road_runner runs list` shows every run"))
+        }
+        Which::Auto => {
+            let begun =
+                |entry: &RunEntry| !matches!(status_of(entry), Some(RunStatus::Planned | RunStatus::DryRun) | None);
+            let newest = history::list(&context.runs)?.into_iter().find(begun);
+            Ok(newest.filter(|entry| status_of(entry) == Some(RunStatus::Interrupted)))
+        }
+    }
+}
+
+fn status_of(entry: &RunEntry) -> Option<RunStatus> {
+    entry.summary.as_ref().ok().map(|summary| summary.status)
+}
+
+fn not_interrupted(entry: &RunEntry, status: RunStatus) -> Failure {
+    let id = &entry.id;
+    match status {
+        RunStatus::Planned => Failure::usage(format!("run {id} was never started"))
+            .hinted(format!("`road_runner run --plan {id}` starts its plan")),
+        RunStatus::Running => {
+            Failure::usage(format!("run {id} is going on")).hinted(format!("`road_runner runs follow {id}` shows it"))
+        }
+        status => Failure::usage(format!("run {id} was not interrupted: it is {status}"))
+            .hinted(format!("`road_runner rerun {id}` runs its plan again, `--subruns` a part of it")),
+    }
+}
+
+/// A run that can go on, as whoever decides is to see it.
+#[derive(Debug)]
+pub struct Resumable {
+    /// The run.
+    pub entry: RunEntry,
+    /// Its plan, admitted again, with what has changed since.
+    pub prepared: Prepared,
+    /// What of that nobody may decide who was not there when the run was confirmed.
+    pub grave: Vec<String>,
+    /// How it was left.
+    pub left: Interrupted,
+    /// The host went down since its last runner began.
+    pub other_boot: bool,
+}
+
+impl Resumable {
+    /// Where it goes on, in one line.
+    pub fn says(&self) -> String {
+        let state = &self.left.state;
+        let (finished, all) = (state.finished_sub_runs(), state.plan.experiment.sub_runs());
+        let how = if self.other_boot { "the host went down" } else { "its runner died" };
+        format!("run {}: {how} with {finished} of {all} sub-runs ended; it goes on from there", self.entry.id)
+    }
+}
+
+/// Reads what is left of a run and admits its plan again. Starts nothing and moves nothing.
+pub fn prepare(context: &Context, entry: RunEntry) -> Result<Resumable, Failure> {
+    let left = read(entry_again(context, &entry))?;
+    if left.dry_run {
+        return Err(Failure::usage(format!("run {} was a dry run: it has nothing to go on with", entry.id)));
+    }
+    let plan = (*left.state.plan).clone();
+    let Today { prepared, grave } = rerun::go_on(context, plan, &entry)?;
+    let now = roots::boot_id(&context.roots).ok();
+    let other_boot = matches!((left.boot_id(), now.as_deref()), (Some(then), Some(now)) if then != now);
+    Ok(Resumable { entry, prepared, grave, left, other_boot })
+}
+
+fn entry_again(context: &Context, entry: &RunEntry) -> RunEntry {
+    history::entry(&context.runs, entry.id.clone())
+}
+
+/// Reads a run's record; refuses where its plan or a journal is not whole: what it would go on from cannot be told.
+fn read(entry: RunEntry) -> Result<Interrupted, Failure> {
+    let record = Record::open(entry);
+    let id = record.entry.id.clone();
+    let left = Interrupted::read(&record);
+    // Copies of what the plan was made from are for people; the plan itself says what is run.
+    let grave: Vec<&Damage> = left.damage.iter().filter(|damage| !damage.file.starts_with("inputs/")).collect();
+    if let Some(first) = grave.first() {
+        let first = sanitize::escaped(&first.to_string()).into_owned();
+        let failure = if grave.iter().all(|damage| damage.newer) { Failure::usage } else { Failure::rig };
+        return Err(failure(format!("run {id} cannot be gone on with: {first}"))
+            .hinted(format!("`road_runner runs verify {id}` tells what is wrong with it")));
+    }
+    Ok(left)
+}
+
+/// How a run is to go on.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// As for a new run.
+    pub options: Options<'a>,
+    /// Nobody is there to decide anything: goes on only if all that was confirmed is unchanged.
+    pub auto: bool,
+    /// So many resumes in a row that end in another boot are enough.
+    pub most_boots: u32,
+}
+
+/// Goes on with a run to its end.
+pub fn resume(
+    context: &Context,
+    resumable: &Resumable,
+    asked: Asked<'_>,
+    face: &mut dyn Face,
+) -> Result<Ended, Failure> {
+    let Resumable { entry, prepared, grave, .. } = resumable;
+    let id = &entry.id;
+    if asked.auto {
+        if !grave.is_empty() {
+            return Err(Failure::safety(format!("run {id} is not gone on with: {}", grave.join("; ")))
+                .hinted(format!("look at it, and decide with `road_runner resume {id}`")));
+        }
+    } else {
+        let again = || Ok(prepare(context, entry_again(context, entry))?.prepared);
+        run::confirm(context, prepared, asked.options, face, &again)?;
+    }
+    let holder = homecoming::holder(&context.roots, &id.to_string());
+    let host_wide = !asked.options.allow_concurrent;
+    let _host = host_wide.then(|| run::host_lock(context, &holder)).transpose()?;
+    // What of its rails was away is told by the journals before they come home.
+    let before = read(entry_again(context, entry))?;
+    let moves = !prepared.plan().experiment.controllers.is_empty();
+    run::clear_the_way(context, moves, face)?;
+    let _lock = lock(context, entry)?;
+    let entry = entry_again_interrupted(context, entry)?;
+    let now = roots::boot_id(&context.roots).ok();
+    let crashes = before.crashes_in_a_row(now.as_deref());
+    if crashes >= asked.most_boots as usize {
+        return Err(Failure::safety(format!(
+            "run {id} is not gone on with: {crashes} resumes in a row ended in another boot before any sub-run got on"
+        ))
+        .hinted(format!(
+            "its rails are home; `road_runner resume {id} --max-boots {}` goes on all the same",
+            crashes + 1
+        )));
+    }
+    let mut left = read(history::entry(&context.runs, entry.id.clone()))?;
+    let sysinfo = sysinfo(context, prepared, &entry, asked.options)?;
+    if left.state.end.is_some() {
+        return complete(context, &entry, left, sysinfo);
+    }
+    left.state.status = RunStatus::Running;
+    let other_boot = matches!((before.boot_id(), now.as_deref()), (Some(then), Some(now)) if then != now);
+    let resumption = Resumption {
+        is_opened: left.is_opened,
+        is_told: left.is_told,
+        died_away: before.is_away && other_boot,
+        nominal: KeptRails::read(&entry.dir)?.map(|kept| kept.nominal),
+        drift: prepared.proposal.drift.clone(),
+        state: left.state.clone(),
+    };
+    let options = Options { max_fail: left.max_fail, ..asked.options };
+    let begun =
+        Begun { id: entry.id.clone(), dir: entry.dir.clone(), state: left.state, sysinfo, resume: Some(resumption) };
+    run::execute(context, &prepared.admitted, begun, options, face)
+}
+
+/// Takes the run, once a guardian that is still at work on it is done.
+fn lock(context: &Context, entry: &RunEntry) -> Result<Lock, Failure> {
+    let holder = homecoming::holder(&context.roots, &entry.id.to_string());
+    let give_up = Instant::now() + WAIT;
+    loop {
+        match Lock::acquire(&entry.dir.lock(), LockScope::Run, &holder) {
+            Err(StoreError::Locked { .. }) if Instant::now() < give_up => std::thread::sleep(LOOK),
+            Err(StoreError::Locked { .. }) => return Err(not_interrupted(entry, RunStatus::Running)),
+            taken => return Ok(taken?),
+        }
+    }
+}
+
+/// The run as it is now that nobody else can change it: somebody may have gone on with it while we waited.
+fn entry_again_interrupted(context: &Context, entry: &RunEntry) -> Result<RunEntry, Failure> {
+    let now = entry_again(context, entry);
+    // Our own lock makes an interrupted run look like one that is going on.
+    match status_of(&now) {
+        Some(RunStatus::Running | RunStatus::Interrupted) => Ok(now),
+        Some(status) => Err(not_interrupted(&now, status)),
+        None => select(context, &Which::Run(entry.id.to_string())).map(|_| now),
+    }
+}
+
+/// What is known of the machine at the run's start; where its runner died before that was written, as it is now.
+fn sysinfo(context: &Context, prepared: &Prepared, entry: &RunEntry, options: Options<'_>) -> Result<Sysinfo, Failure> {
+    let stored = std::fs::read(entry.dir.sysinfo()).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    if let Some(stored) = stored {
+        return Ok(stored);
+    }
+    let sysinfo = Sysinfo::started(run::snapshot(context, prepared.plan(), options));
+    atomic::replace_json_indented(&entry.dir.sysinfo(), &sysinfo)?;
+    Ok(sysinfo)
+}
+
+/// The journals say how the run ended, and its runner died before that was written elsewhere.
+fn complete(context: &Context, entry: &RunEntry, left: Interrupted, sysinfo: Sysinfo) -> Result<Ended, Failure> {
+    let record = Record::open(history::entry(&context.runs, entry.id.clone()));
+    let mut state = left.state;
+    let Ok(folded) = record.fold(|_, _| Ok::<(), Infallible>(()));
+    // Each sub-run has its summary; the last may have been about to get it.
+    for index in (0..).zip(&state.sub_runs).filter(|(_, s)| s.started_at.is_some()).map(|(index, _)| index) {
+        let id = state.header.sub_run_id(state.plan.experiment.sub_runs(), index);
+        let path = entry.dir.subrun(&id)?.summary();
+        if let (false, Some(summary)) = (path.exists(), folded.state.sub_run_summary(index)) {
+            atomic::replace_json_indented(&path, &summary)?;
+        }
+    }
+    // History said `interrupted`; the last line of the journal knows better.
+    state.status = record.finished_as().unwrap_or(RunStatus::Completed);
+    atomic::replace_json_indented(&entry.dir.summary(), &state.summary())?;
+    let exit_code = state.end.map_or(exit::RIG, |(_, code)| code);
+    let finish = Finish { state, exit_code, record_error: None };
+    Ok(run::finished(context, entry.id.clone(), &entry.dir, finish, sysinfo))
+}
