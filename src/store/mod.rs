@@ -2,6 +2,7 @@
 //! Never decides verdicts, never prints, and knows nothing of how steps are executed.
 
 pub mod atomic;
+pub mod check;
 pub mod contents;
 pub mod error;
 pub mod follow;
@@ -33,8 +34,10 @@ pub mod remove;
 pub mod reserve;
 pub mod run_id;
 mod scan;
+pub mod seal;
 pub mod space;
 pub mod sub_run;
+mod walk;
 
 #[cfg(test)]
 pub(crate) mod test_disk;

@@ -42,3 +42,5 @@ mod samples;
 mod schemas;
 #[cfg(test)]
 mod unattended;
+#[cfg(test)]
+mod verify;

@@ -394,12 +394,17 @@ fn a_rail_that_does_not_come_home_stops_everything_until_somebody_sees_to_it() {
     let again = || bench.outcome(&mut bench.real(&words(RUN)));
     until("the guardian's end", LONG, || again().stderr.contains("are not home: sim:"));
     assert_eq!(bench.outcome(&mut bench.real(&words("rails restore"))).code, 4);
+    // Every attempt is added to a record that was sealed when the run ended; that is no change by somebody else.
+    let verify = || bench.outcome(&mut bench.real(&words("runs verify latest"))).all();
+    let (away, ok) = ("rails.json: not known to be home: sim\n", "1 run: 0 ok, 1 with notes\n=> 0");
+    assert!(verify().contains(away) && verify().ends_with(ok), "{}", verify());
     // What the run kept says how it was called then; the regulator is mended.
     bench.edit("diags/sim_rail.sh", "case $failing in", "case none in");
     let restored = bench.outcome(&mut bench.real(&words("rails restore")));
     assert_eq!(restored.code, 0, "{}", restored.all());
     assert!(is_home(&bench));
     assert_eq!(rail_lines(&bench).last().map(String::as_str), Some("rail_restored by hand"));
+    assert!(verify().ends_with("1 run: 1 ok\n=> 0"), "{}", verify());
 }
 
 #[test]
