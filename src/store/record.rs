@@ -217,7 +217,7 @@ pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// A plan whose tables do not fit each other says nothing that could be relied on.
-fn sound(plan: Plan, dir: &RunDir) -> Result<Plan, StoreError> {
+pub fn sound(plan: Plan, dir: &RunDir) -> Result<Plan, StoreError> {
     if plan.experiment.is_sound() {
         return Ok(plan);
     }

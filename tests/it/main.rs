@@ -21,6 +21,8 @@ mod evidence_page;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod fuzz_corpora;
+#[cfg(test)]
 mod maintain;
 #[cfg(test)]
 mod pages;
