@@ -22,7 +22,7 @@ use road_runner::host::roots::{self, Roots};
 use road_runner::host::source::Source;
 use road_runner::host::sysinfo::Snapshot;
 use road_runner::host::telemetry::{Reading, Sampler};
-use road_runner::host::{collect, drift, evidence, process, sensors};
+use road_runner::host::{collect, drift, process, sensors};
 use road_runner::store::run_id::RunId;
 
 use super::{files, is_fit_to_show, unpack};
@@ -171,7 +171,6 @@ pub fn host(data: &[u8]) {
             assert_eq!(counted.delta, 0, "{counted:?}");
         }
     }
-    drop(evidence::sources(&roots));
     let mut sampler = Sampler::new(roots.clone());
     drop(sampler.sample());
     let telemetry = sampler.sample();

@@ -16,7 +16,7 @@ use super::hash;
 use super::history::RunEntry;
 use super::journal::{self, EachLine, JournalTail};
 use super::layout::RunDir;
-use crate::domain::event::{Recorded, RunEvent, RunStatus};
+use crate::domain::event::{Journal, Recorded, RunEvent, RunStatus};
 use crate::domain::evidence::Sources;
 use crate::domain::name::Name;
 use crate::domain::plan::stand_in::StandIn;
@@ -93,7 +93,11 @@ impl Record {
             entry.summary.as_ref().err().map(|error| Damage::of(dir, error)).into_iter().collect();
         let is_begun = entry.summary.as_ref().map_or(true, |summary| summary.status != RunStatus::Planned);
         let mut events = vec![];
-        read_journal(dir, &dir.events(), is_begun, &mut damage, &mut |recorded| events.push(recorded));
+        read_journal(dir, &dir.events(), is_begun, &mut damage, &mut |recorded| {
+            if recorded.event.journal() == Journal::Run {
+                events.push(recorded);
+            }
+        });
         let plan = read_plan(&entry.dir.plan()).and_then(|plan| sound(plan, &entry.dir));
         let mut record = Self {
             stands_in: plan.is_err(),
