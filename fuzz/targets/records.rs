@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use road_runner::commands::compare::{Comparison, Side};
 use road_runner::commands::report::columns;
+use road_runner::commands::stored::StoredRun;
 use road_runner::domain::event::{Recorded, RunEvent};
 use road_runner::domain::headroom;
 use road_runner::domain::plan::Plan;
@@ -17,6 +19,7 @@ use road_runner::domain::shmoo;
 use road_runner::domain::shmoo_edge::Edges;
 use road_runner::domain::shmoo_grid::{Grid, View};
 use road_runner::domain::time::Timestamp;
+use road_runner::headless::{self, history::RunRow};
 use road_runner::report::export::Columns;
 use road_runner::report::gathered::Gathered;
 use road_runner::report::machine;
@@ -31,7 +34,7 @@ use road_runner::store::run_id::RunId;
 use road_runner::store::sub_run;
 
 use super::fixture::{admitted, fixture, samples};
-use super::{files, told, unpack};
+use super::{files, is_fit_to_show, told, unpack};
 
 /// The run that an input is a record of.
 const RUN: &str = "rr-20250101T010101Z-abc123";
@@ -207,7 +210,26 @@ fn stored(runs: &Path, data: &[u8]) -> RunDir {
     RunDir::open(runs, &id).unwrap()
 }
 
-/// A whole record: read in order and by several threads, asked for its rails, listed.
+/// What the commands print of a run, and of what changed since the small one, holds nothing that a terminal would obey.
+fn printed(run: &StoredRun) {
+    static SMALL_STATE: OnceLock<RunState> = OnceLock::new();
+    let small = SMALL_STATE.get_or_init(|| RunState::new(header(), Arc::clone(small_plan())));
+    let mut listing = vec![];
+    headless::plan::write(&run.state.plan, &mut listing).unwrap();
+    headless::plan::write_counts(&run.state.plan, &mut listing).unwrap();
+    let (then, now) = (Side { state: small, host: None }, Side { state: &run.state, host: None });
+    for text in [
+        headless::history::table(std::iter::once(RunRow::new(&run.entry))).text(),
+        headless::history::shown(run, true),
+        headless::progress::result(&run.state, Path::new("runs")),
+        headless::compare::text(&Comparison::of(then, now)),
+        String::from_utf8(listing).unwrap(),
+    ] {
+        assert!(is_fit_to_show(&text), "something hostile in {text:?}");
+    }
+}
+
+/// A whole record: read in order and by several threads, asked for its rails, listed and shown.
 pub fn record(data: &[u8]) {
     let runs = tempfile::tempdir().unwrap();
     let dir = stored(runs.path(), data);
@@ -245,6 +267,8 @@ pub fn record(data: &[u8]) {
         let (executions, _) = sub_run::executions(&dir, &whole.state, index);
         assert_eq!(format!("{executions:?}"), format!("{:?}", whole.state.sub_runs[index as usize].executions));
     }
+    let (stands_in, entry) = (record.stands_in, record.entry);
+    printed(&StoredRun { entry, state: whole.state, stands_in, damage: whole.damage });
     drop(machine::sysinfo(&dir));
     let kept = KeptRails::read(&dir);
     if let Ok(Some(away)) = away(&dir) {
