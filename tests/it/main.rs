@@ -23,6 +23,8 @@ mod evidence_page;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod fuzz_corpora;
+#[cfg(test)]
 mod interruptions;
 #[cfg(test)]
 mod lost_page_cache;
