@@ -104,7 +104,7 @@ fn terminal() -> Option<(File, File)> {
 }
 
 /// Columns of the terminal behind stderr, if it is one that can be moved about in.
-fn width_of_stderr() -> Option<u16> {
+pub fn width_of_stderr() -> Option<u16> {
     let stderr = io::stderr();
     if !stderr.is_terminal() || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
         return None;

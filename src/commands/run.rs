@@ -31,6 +31,7 @@ use crate::store::history;
 use crate::store::layout::RunDir;
 use crate::store::lock::{Holder, Lock, LockScope};
 use crate::store::run_id::RunId;
+use crate::store::seal;
 
 /// How a plan is to be run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -104,9 +105,9 @@ pub fn run(
     }
     // Held before it can be seen: nobody ever takes a run that is being started for an interrupted one.
     let _lock = Lock::acquire(&draft.dir().lock(), LockScope::Run, &holder)?;
-    let (dir, state) = draft.publish()?;
     let sysinfo = Sysinfo::started(snapshot(context, prepared.plan(), options));
-    atomic::replace_json_indented(&dir.sysinfo(), &sysinfo)?;
+    atomic::replace_json_indented(&draft.dir().sysinfo(), &sysinfo)?;
+    let (dir, state) = draft.publish()?;
     let begun = Begun { id, dir, state, sysinfo, signals, resume: None };
     execute(context, &prepared.admitted, begun, options, face)
 }
@@ -190,8 +191,12 @@ pub(super) fn finished(
     ended(finish, dir, late, reports)
 }
 
+/// What a run came to. Seals its record, so that nothing may be written to it any more.
 fn ended(finish: runner::Finish, dir: &RunDir, late: Option<String>, reports: Written) -> Ended {
-    let record_error = finish.record_error.or(late).or_else(|| reports.missing());
+    // Of a record that broke off nobody knows what it should be, and it may be resumed.
+    let sealed = if finish.record_error.is_none() { seal::write(dir) } else { Ok(()) };
+    let unsealed = sealed.err().map(|error| error.to_string());
+    let record_error = finish.record_error.or(late).or_else(|| reports.missing()).or(unsealed);
     let lost = record_error.is_some()
         && matches!(finish.exit_code, exit::PASS | exit::FAIL | exit::NOTHING | exit::INCONCLUSIVE);
     let exit_code = if lost { exit::RIG } else { finish.exit_code };

@@ -2,6 +2,7 @@
 //! Never decides verdicts, never prints, and knows nothing of how steps are executed.
 
 pub mod atomic;
+pub mod check;
 pub mod contents;
 pub mod error;
 pub mod follow;
@@ -25,14 +26,18 @@ pub mod log_scan;
 pub mod log_tally;
 pub mod log_trimmed;
 pub mod log_walk;
+pub mod mortal;
 pub mod rails;
 pub mod record;
 pub mod record_fold;
 pub mod remove;
+pub mod reserve;
 pub mod run_id;
 mod scan;
+pub mod seal;
 pub mod space;
 pub mod sub_run;
+mod walk;
 
 #[cfg(test)]
 pub(crate) mod test_disk;

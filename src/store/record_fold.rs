@@ -60,6 +60,8 @@ struct Batch<T> {
     damage: Vec<Damage>,
 }
 
+/// What is said of a summary whose counts are not those of the journals.
+pub(super) const NOT_COUNTED: &str = "does not count what the journals say";
 /// So many executions, planned, make a batch; a sub-run is never split.
 const BATCH: u32 = 2_000;
 /// More threads than this only wait for each other.
@@ -170,7 +172,7 @@ impl Record {
     }
 
     /// The run after its own journal.
-    fn begun(&self) -> RunState {
+    pub(super) fn begun(&self) -> RunState {
         let mut state = RunState::new(self.header(), Arc::clone(&self.plan));
         self.events.iter().for_each(|recorded| state.apply(recorded));
         state
@@ -247,7 +249,7 @@ impl Record {
             let is_over = !matches!(summary.status, RunStatus::Planned | RunStatus::Running | RunStatus::Interrupted);
             let counted = summary::count(state.sub_runs.iter().filter_map(|s| s.verdict));
             if is_over && damage.is_empty() && summary.counts != counted {
-                let what = "does not count what the journals say".to_owned();
+                let what = NOT_COUNTED.to_owned();
                 damage.push(Damage { file: "summary.json".to_owned(), what, newer: false });
             }
         }

@@ -13,6 +13,8 @@ mod controllers;
 #[cfg(test)]
 mod detached;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod evidence;
@@ -20,6 +22,10 @@ mod evidence;
 mod evidence_page;
 #[cfg(test)]
 mod floors;
+#[cfg(test)]
+mod interruptions;
+#[cfg(test)]
+mod lost_page_cache;
 #[cfg(test)]
 mod maintain;
 #[cfg(test)]
@@ -34,3 +40,7 @@ mod resume;
 mod samples;
 #[cfg(test)]
 mod schemas;
+#[cfg(test)]
+mod unattended;
+#[cfg(test)]
+mod verify;

@@ -323,6 +323,7 @@ fn every_command_has_help() {
         "runs show",
         "runs follow",
         "runs stop",
+        "runs verify",
         "list-flows",
         "margins",
         "margins list",
