@@ -74,6 +74,8 @@ pub struct Job {
     /// The program that is the guardian, see [`Guardian`]; without one nobody ends what a dead runner left running and
     /// brings its rails home.
     pub guardian: Option<PathBuf>,
+    /// What asks the run to stop, also what has come already.
+    pub signals: Signals,
     /// Gets every event once it is recorded. Never waited for; when nobody listens any more the run goes on.
     pub events: Sender<Recorded>,
 }
@@ -117,11 +119,10 @@ pub enum RunError {
 pub fn run(job: Job) -> Result<Finish, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let signals = Signals::listen()?;
         // Before anything comes home to us: the guardian must not.
         let guardian = guardian(&job)?;
         let reaper = Reaper::new()?;
-        let mut runner = Runner::new(&reaper, signals, guardian, job)?;
+        let mut runner = Runner::new(&reaper, guardian, job)?;
         let exit_code = runner.run().await;
         let Runner { dispatcher, record_error, .. } = runner;
         Ok(Finish { state: dispatcher.into_state(), exit_code, record_error })
@@ -176,8 +177,8 @@ struct Runner<'r> {
 type Performed = Result<Option<(Input, Now)>, String>;
 
 impl<'r> Runner<'r> {
-    fn new(reaper: &'r Reaper, signals: Signals, guardian: Option<Guardian>, job: Job) -> Result<Self, RunError> {
-        let Job { plan, header, dir, workspace, path, home, boot_id, max_fail, events, roots, .. } = job;
+    fn new(reaper: &'r Reaper, guardian: Option<Guardian>, job: Job) -> Result<Self, RunError> {
+        let Job { plan, header, dir, workspace, path, home, boot_id, max_fail, events, roots, signals, .. } = job;
         let watch = if header.dry_run { Watch::nothing() } else { Watch::start(&roots, &plan.bounds().evidence) };
         let adapters = &plan.value().experiment.adapters;
         let patterns = adapters
