@@ -37,6 +37,8 @@ mod picture;
 #[cfg(test)]
 mod rails;
 #[cfg(test)]
+mod reliability_page;
+#[cfg(test)]
 mod resume;
 #[cfg(test)]
 mod samples;
