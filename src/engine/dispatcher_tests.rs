@@ -256,7 +256,11 @@ fn reasons_and_codes() {
     check(vec![term, int.clone()], "TERM +cancelling:terminate | +cancelling:interrupt", "finish:130");
     check(vec![int.clone(), int], "TERM +cancelling:interrupt | KILL +cancelling:kill", "finish:130");
     check(vec![Input::Quit], "KILL +cancelling:quit", "finish:131");
-    check(vec![hup_again, Input::Quit, Input::Interrupt], "TERM +cancelling:hangup | KILL +cancelling:quit | ", "finish:131");
+    check(
+        vec![hup_again, Input::Quit, Input::Interrupt],
+        "TERM +cancelling:hangup | KILL +cancelling:quit | ",
+        "finish:131",
+    );
     check(vec![Input::RecordFailed("full".to_owned())], "TERM +cancelling:record_failed", "finish:4");
     check(vec![Input::LogFailed("no holes".to_owned())], "TERM", "finish:0");
 }

@@ -9,6 +9,8 @@ mod browser;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod concurrency;
+#[cfg(test)]
 mod controllers;
 #[cfg(test)]
 mod detached;
@@ -27,6 +29,8 @@ mod fuzz_corpora;
 #[cfg(test)]
 mod interruptions;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod lost_page_cache;
 #[cfg(test)]
 mod maintain;
@@ -44,6 +48,10 @@ mod resume;
 mod samples;
 #[cfg(test)]
 mod schemas;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
+mod stress;
 #[cfg(test)]
 mod unattended;
 #[cfg(test)]
