@@ -198,7 +198,7 @@ pub fn plan(data: &[u8]) {
 }
 
 /// The files of an input as the run [`RUN`] below `runs`. Behind a line `+` they take the place of those of the small run.
-fn stored(runs: &Path, data: &[u8]) -> RunDir {
+pub fn stored(runs: &Path, data: &[u8]) -> RunDir {
     let id = RunId::parse(RUN).unwrap();
     let folder = runs.join(RUN);
     fs::create_dir_all(&folder).unwrap();
