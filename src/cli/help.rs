@@ -10,7 +10,7 @@ Exit codes:
   4    the rig failed, or artifacts could not be written
   5    nothing was judged: all skipped
   6    inconclusive
-  129, 130, 143  ended by SIGHUP, by SIGINT or the operator, by SIGTERM";
+  129, 130, 131, 143  ended by SIGHUP, by SIGINT or the operator, by SIGQUIT, by SIGTERM";
 
 /// What the program is.
 pub const ABOUT: &str = "\

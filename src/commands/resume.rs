@@ -10,7 +10,7 @@ use crate::commands::plan::Prepared;
 use crate::commands::rerun::{self, Today};
 use crate::commands::run::{self, Begun, Ended, Face, Options};
 use crate::commands::stored;
-use crate::domain::event::RunStatus;
+use crate::domain::event::{RunEvent, RunStatus};
 use crate::domain::sanitize;
 use crate::domain::verdict::exit;
 use crate::engine::dispatcher::Resumption;
@@ -22,7 +22,8 @@ use crate::store::StoreError;
 use crate::store::atomic;
 use crate::store::history::{self, RunEntry};
 use crate::store::interrupted::Interrupted;
-use crate::store::lock::{Lock, LockScope};
+use crate::store::journal::JournalTail;
+use crate::store::lock::{self, Lock, LockScope, LockStatus};
 use crate::store::rails::KeptRails;
 use crate::store::record::{Damage, Record};
 
@@ -57,10 +58,18 @@ pub fn select(context: &Context, which: &Which) -> Result<Option<RunEntry>, Fail
             }
         }
         Which::Last => {
-            let found = history::list(&context.runs)?
-                .into_iter()
-                .find(|entry| status_of(entry) == Some(RunStatus::Interrupted));
-            found.map(Some).ok_or_else(|| nothing().hinted("`road_runner runs list` shows every run"))
+            let mut running = None;
+            for entry in history::list(&context.runs)? {
+                match status_of(&entry) {
+                    Some(RunStatus::Interrupted) => return Ok(Some(entry)),
+                    Some(RunStatus::Running) if running.is_none() => running = Some(entry),
+                    _ => {}
+                }
+            }
+            Err(match running {
+                Some(running) => not_interrupted(&running, RunStatus::Running),
+                None => nothing().hinted("`road_runner runs list` shows every run"),
+            })
         }
         Which::Auto => {
             let begun =
@@ -81,7 +90,12 @@ fn not_interrupted(entry: &RunEntry, status: RunStatus) -> Failure {
         RunStatus::Planned => Failure::usage(format!("run {id} was never started"))
             .hinted(format!("`road_runner run --plan {id}` starts its plan")),
         RunStatus::Running => {
-            Failure::usage(format!("run {id} is going on")).hinted(format!("`road_runner runs follow {id}` shows it"))
+            let by = match lock::status(&entry.dir.lock()) {
+                Ok(LockStatus::Held(Some(holder))) => format!(" in process {}", holder.pid),
+                _ => String::new(),
+            };
+            Failure::usage(format!("run {id} is going on{by}"))
+                .hinted(format!("`road_runner runs follow {id}` shows it"))
         }
         status => Failure::usage(format!("run {id} was not interrupted: it is {status}"))
             .hinted(format!("`road_runner rerun {id}` runs its plan again, `--subruns` a part of it")),
@@ -179,6 +193,7 @@ pub fn resume(
         let again = || Ok(prepare(context, entry_again(context, entry))?.prepared);
         run::confirm(context, prepared, asked.options, face, &again)?;
     }
+    let signals = run::listen()?;
     let holder = homecoming::holder(&context.roots, &id.to_string());
     let host_wide = !asked.options.allow_concurrent;
     let _host = host_wide.then(|| run::host_lock(context, &holder)).transpose()?;
@@ -216,8 +231,14 @@ pub fn resume(
         state: left.state.clone(),
     };
     let options = Options { max_fail: left.max_fail, ..asked.options };
-    let begun =
-        Begun { id: entry.id.clone(), dir: entry.dir.clone(), state: left.state, sysinfo, resume: Some(resumption) };
+    let begun = Begun {
+        id: entry.id.clone(),
+        dir: entry.dir.clone(),
+        state: left.state,
+        sysinfo,
+        signals,
+        resume: Some(resumption),
+    };
     run::execute(context, &prepared.admitted, begun, options, face)
 }
 
@@ -236,12 +257,23 @@ fn sweep(entry: &RunEntry, left: &Interrupted) -> Result<(), Failure> {
 fn lock(context: &Context, entry: &RunEntry) -> Result<Lock, Failure> {
     let holder = homecoming::holder(&context.roots, &entry.id.to_string());
     let give_up = Instant::now() + WAIT;
+    let (mut journal, mut runner) = (JournalTail::new(&entry.dir.events()), None);
     loop {
-        match Lock::acquire(&entry.dir.lock(), LockScope::Run, &holder) {
-            Err(StoreError::Locked { .. }) if Instant::now() < give_up => std::thread::sleep(LOOK),
-            Err(StoreError::Locked { .. }) => return Err(not_interrupted(entry, RunStatus::Running)),
+        let by = match Lock::acquire(&entry.dir.lock(), LockScope::Run, &holder) {
+            Err(StoreError::Locked { holder, .. }) => holder.map(|holder| holder.pid),
             taken => return Ok(taken?),
+        };
+        // Damage was told when it was read as a whole.
+        drop(journal.poll(&mut |recorded| match recorded.event {
+            RunEvent::RunStarted(event) => runner = Some(event.pid),
+            RunEvent::RunResumed(event) => runner = Some(event.pid),
+            _ => {}
+        }));
+        // A runner is not waited for: somebody else goes on with the run.
+        if (by.is_some() && by == runner) || Instant::now() >= give_up {
+            return Err(not_interrupted(entry, RunStatus::Running));
         }
+        std::thread::sleep(LOOK);
     }
 }
 

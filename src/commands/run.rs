@@ -20,6 +20,7 @@ use crate::domain::verdict::exit;
 use crate::engine::dispatcher::Resumption;
 use crate::engine::homecoming;
 use crate::engine::runner::{self, Job};
+use crate::engine::signals::Signals;
 use crate::host::command::Limits;
 use crate::host::roots;
 use crate::host::sysinfo::{Snapshot, Sysinfo};
@@ -85,6 +86,7 @@ pub fn run(
     again: &dyn Fn() -> Result<Prepared, Failure>,
 ) -> Result<Ended, Failure> {
     confirm(context, prepared, options, face, again)?;
+    let signals = listen()?;
     let draft = record::draft(
         context,
         &NewRecord {
@@ -106,8 +108,14 @@ pub fn run(
     let sysinfo = Sysinfo::started(snapshot(context, prepared.plan(), options));
     atomic::replace_json_indented(&draft.dir().sysinfo(), &sysinfo)?;
     let (dir, state) = draft.publish()?;
-    let begun = Begun { id, dir, state, sysinfo, resume: None };
+    let begun = Begun { id, dir, state, sysinfo, signals, resume: None };
     execute(context, &prepared.admitted, begun, options, face)
+}
+
+/// From here on whoever asks to stop is heard by the run, which ends as it should: nothing that is being brought home, and
+/// nothing of the record, is left half done.
+pub(super) fn listen() -> Result<Signals, Failure> {
+    Signals::listen().map_err(|error| Failure::rig(format!("failed to listen to signals: {error}")))
 }
 
 /// What dead runs left running is ended, and their rails go home, before anything else is started.
@@ -133,6 +141,7 @@ pub(super) struct Begun {
     pub dir: RunDir,
     pub state: RunState,
     pub sysinfo: Sysinfo,
+    pub signals: Signals,
     /// How it was left, if it was.
     pub resume: Option<Resumption>,
 }
@@ -145,7 +154,7 @@ pub(super) fn execute(
     options: Options<'_>,
     face: &mut dyn Face,
 ) -> Result<Ended, Failure> {
-    let Begun { id, dir, state, sysinfo, resume } = begun;
+    let Begun { id, dir, state, sysinfo, signals, resume } = begun;
     let events = face.watch(state.clone(), dir.root());
     let job = Job {
         plan: plan.clone(),
@@ -161,6 +170,7 @@ pub(super) fn execute(
         retry_crashed: options.retry_crashed,
         // This very program, also where its file was replaced in the meantime.
         guardian: Some(PathBuf::from("/proc/self/exe")),
+        signals,
         events,
     };
     let finish = runner::run(job).map_err(|error| Failure::rig(format!("failed to {error}")))?;

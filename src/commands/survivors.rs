@@ -4,10 +4,13 @@
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::domain::event::RunStatus;
+use crate::engine::homecoming;
+use crate::engine::process_scan::Process;
 use crate::engine::survivors;
+use crate::store::StoreError;
 use crate::store::history::{self, RunEntry};
-use crate::store::left_running;
-use crate::store::lock::{self, LockStatus};
+use crate::store::left_running::{self, Leader};
+use crate::store::lock::{self, Lock, LockScope, LockStatus};
 
 /// Processes that a dead run left running.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,16 +30,28 @@ pub fn end_of_dead_runs(context: &Context) -> Result<Vec<Survivors>, Failure> {
     for entry in history::list(&context.runs)? {
         let run = entry.id.to_string();
         let is_interrupted = entry.summary.as_ref().is_ok_and(|summary| summary.status == RunStatus::Interrupted);
-        if (marked.contains_key(&run) || is_interrupted) && is_unheld(&entry) {
-            let leader = left_running::leader(&entry.dir);
-            let count = survivors::of_run(&entry.dir, &run, leader.as_ref()).len();
-            if count > 0 {
-                let left = survivors::end_now(&entry.dir, &run, leader.as_ref());
-                ended.push(Survivors { run, count, left });
-            }
+        if !(marked.contains_key(&run) || is_interrupted) || !is_unheld(&entry) || of(&entry).0.is_empty() {
+            continue;
+        }
+        // Held meanwhile: the steps of somebody who goes on with the run would be taken for what was left of it.
+        let holder = homecoming::holder(&context.roots, &run);
+        let lock = Lock::acquire(&entry.dir.lock(), LockScope::Run, &holder);
+        if matches!(lock, Err(StoreError::Locked { .. })) {
+            continue;
+        }
+        let (found, leader) = of(&entry);
+        if !found.is_empty() {
+            let left = survivors::end_now(&entry.dir, &run, leader.as_ref());
+            ended.push(Survivors { run, count: found.len(), left });
         }
     }
     Ok(ended)
+}
+
+/// The living processes of a run, and the leader of its last step.
+fn of(entry: &RunEntry) -> (Vec<Process>, Option<Leader>) {
+    let leader = left_running::leader(&entry.dir);
+    (survivors::of_run(&entry.dir, &entry.id.to_string(), leader.as_ref()), leader)
 }
 
 /// A guardian at work holds the lock as well.

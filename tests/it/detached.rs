@@ -29,7 +29,7 @@ fn bench(probe: &str) -> Bench {
 }
 
 /// What is asked for, as it was confirmed just now.
-fn confirmed(context: &Context) -> Launch {
+pub fn confirmed(context: &Context) -> Launch {
     let (flow, margin) = ("flows/smoke.yaml".to_owned(), "down".to_owned());
     let asked = Asked { flow: flow.clone(), margin: margin.clone(), unit: Some("SN 1".to_owned()), seed: Some(7) };
     let digest = plan::prepare(context, &asked).unwrap().plan().digest.clone();
@@ -37,7 +37,7 @@ fn confirmed(context: &Context) -> Launch {
     Launch { what, unit: asked.unit, dry_run: false, max_fail: None, allow_concurrent: false, digest }
 }
 
-fn start(context: &Context, launch: &Launch) -> Result<Started, Failure> {
+pub fn start(context: &Context, launch: &Launch) -> Result<Started, Failure> {
     launch::start(context, Path::new(env!("CARGO_BIN_EXE_road_runner")), launch)
 }
 

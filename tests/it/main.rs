@@ -9,6 +9,8 @@ mod browser;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod concurrency;
+#[cfg(test)]
 mod controllers;
 #[cfg(test)]
 mod detached;
@@ -23,7 +25,11 @@ mod evidence_page;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod fuzz_corpora;
+#[cfg(test)]
 mod interruptions;
+#[cfg(test)]
+mod load;
 #[cfg(test)]
 mod lost_page_cache;
 #[cfg(test)]
@@ -35,11 +41,17 @@ mod picture;
 #[cfg(test)]
 mod rails;
 #[cfg(test)]
+mod reliability_page;
+#[cfg(test)]
 mod resume;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod schemas;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
+mod stress;
 #[cfg(test)]
 mod unattended;
 #[cfg(test)]

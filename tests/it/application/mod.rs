@@ -23,7 +23,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::{Pid, Signal, kill_process};
 use vt100::{MouseProtocolMode, Parser, Screen};
 
-use bench::Rig;
+pub use bench::Rig;
 
 /// So long may anything take on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -78,7 +78,7 @@ fn signalled(signal: Signal) -> (i32, Terminal) {
 
 #[test]
 fn a_signal_that_asks_it_to_leave() {
-    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130), (Signal::QUIT, 131)] {
         assert_eq!(signalled(signal).0, code, "{signal:?}");
     }
 }
