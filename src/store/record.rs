@@ -16,7 +16,7 @@ use super::hash;
 use super::history::RunEntry;
 use super::journal::{self, EachLine, JournalTail};
 use super::layout::RunDir;
-use crate::domain::event::{Recorded, RunEvent, RunStatus};
+use crate::domain::event::{Journal, Recorded, RunEvent, RunStatus};
 use crate::domain::evidence::Sources;
 use crate::domain::name::Name;
 use crate::domain::plan::stand_in::StandIn;
@@ -100,7 +100,11 @@ impl Record {
             _ => true,
         };
         let mut events = vec![];
-        read_journal(dir, &dir.events(), is_begun, &mut damage, &mut |recorded| events.push(recorded));
+        read_journal(dir, &dir.events(), is_begun, &mut damage, &mut |recorded| {
+            if recorded.event.journal() == Journal::Run {
+                events.push(recorded);
+            }
+        });
         let plan = read_plan(&entry.dir.plan()).and_then(|plan| sound(plan, &entry.dir));
         let mut record = Self {
             stands_in: plan.is_err(),
@@ -234,7 +238,7 @@ pub(super) fn open_regular(path: &Path) -> io::Result<File> {
 }
 
 /// A plan whose tables do not fit each other says nothing that could be relied on.
-fn sound(plan: Plan, dir: &RunDir) -> Result<Plan, StoreError> {
+pub fn sound(plan: Plan, dir: &RunDir) -> Result<Plan, StoreError> {
     if plan.experiment.is_sound() {
         return Ok(plan);
     }

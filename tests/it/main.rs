@@ -25,6 +25,8 @@ mod evidence_page;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod fuzz_corpora;
+#[cfg(test)]
 mod interruptions;
 #[cfg(test)]
 mod load;
@@ -38,6 +40,8 @@ mod pages;
 mod picture;
 #[cfg(test)]
 mod rails;
+#[cfg(test)]
+mod reliability_page;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]

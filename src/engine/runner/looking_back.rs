@@ -34,6 +34,7 @@ impl Runner<'_> {
         let name = ExecutionName::new(start.index, self.plan.value().experiment.executions(), start.step.as_str());
         let artifacts = dir.create_artifacts(&name).map_err(said)?;
         let restored = self.restore_left(&dir, &name, &start, &artifacts).await;
+        self.sub_run.iter_mut().for_each(|sub_run| sub_run.has_files = true);
         let cap = self.plan.bounds().max_log.is.0;
         let size = |path: &Path| logs::settle(path, cap).map_err(|error| error.to_string());
         let sizes = LogSizes { stdout: size(&dir.stdout(&name))?, stderr: size(&dir.stderr(&name))? };
@@ -59,6 +60,11 @@ impl Runner<'_> {
                 judged
             }
         };
+        // Nobody has asked for that of what the dead runner's step wrote last.
+        self.syncer.tree(artifacts.clone());
+        for log in [dir.stdout(&name), dir.stderr(&name), dir.restore_log(&name)] {
+            self.syncer.log(&log);
+        }
         judged.sizes = sizes;
         judged.artifacts = leavings::files(&artifacts).unwrap_or_default();
         if let Err(why) = &restored {
