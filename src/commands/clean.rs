@@ -1,5 +1,7 @@
 //! Deleting runs of the past: look, decide, delete, the oldest first. Never prints, and never touches what is no run.
 
+use std::io::ErrorKind;
+
 use chrono::Utc;
 use serde::Serialize;
 
@@ -158,6 +160,10 @@ impl Done {
         match deleted {
             Ok(freed) => Self { action: Action::Deleted, reason: None, freed },
             Err(error @ StoreError::Locked { .. }) => Self::kept(format!("somebody is at work on it: {error}")),
+            // Somebody else has deleted it meanwhile.
+            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                Self { action: Action::Deleted, reason: None, freed: Freed::default() }
+            }
             Err(error) => {
                 let reason = Some(format!("failed to {error}"));
                 Self { action: Action::Failed, reason, freed: Freed::default() }

@@ -39,6 +39,8 @@ impl Freed {
 
 /// Folders are opened so many levels deep; what lies deeper is moved up before it is deleted, and not measured.
 const DEEPEST: usize = 48;
+/// So often a folder is emptied in which something appears meanwhile.
+const TRIES: u32 = 20;
 /// So many names are read at a time: a diagnostic may have left millions.
 const BATCH: usize = 4096;
 
@@ -96,10 +98,19 @@ fn tree(runs: &Path, name: &str, hide: bool) -> Result<Freed, StoreError> {
     let _lock = Lock::hold(&folder, &dir)?;
     let name = if hide { hidden(&parent, &name).map_err(|error| failed("rename")(error.into()))? } else { name };
     let mut removal = Removal { top: &folder, at: dir.clone(), freed: Freed::default(), moved: 0 };
-    removal.empty(&folder, 0).map_err(|error| StoreError::io("remove", &removal.at)(error))?;
-    let stat = rustix::fs::fstat(&folder).map_err(|error| failed("remove")(error.into()))?;
-    rustix::fs::unlinkat(&parent, &name, AtFlags::REMOVEDIR).map_err(|error| failed("remove")(error.into()))?;
-    removal.freed.add(&stat, u64::MAX);
+    for attempt in 1.. {
+        removal.empty(&folder, 0).map_err(|error| StoreError::io("remove", &removal.at)(error))?;
+        let stat = rustix::fs::fstat(&folder).map_err(|error| failed("remove")(error.into()))?;
+        match rustix::fs::unlinkat(&parent, &name, AtFlags::REMOVEDIR) {
+            Ok(()) => {
+                removal.freed.add(&stat, u64::MAX);
+                break;
+            }
+            // Whoever came to delete it as well, and found its lock gone, has made a new one.
+            Err(Errno::NOTEMPTY | Errno::EXIST) if attempt < TRIES => {}
+            Err(error) => return Err(failed("remove")(error.into())),
+        }
+    }
     Ok(removal.freed)
 }
 
