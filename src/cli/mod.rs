@@ -19,7 +19,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::cli::console::Console;
+use crate::commands::failure::Failure;
 use crate::engine::guardian;
+use crate::store::interruption;
 use crate::tui::guard;
 
 /// Runs the program on the process's own arguments.
@@ -42,7 +44,11 @@ pub fn main() -> ExitCode {
     // Before there is any thread, and before anything is read that takes time: a hangup of the terminal may come now.
     let left = if arguments.is_detached() { detached::leave_session() } else { Ok(()) };
     let mut console = Console::new(&arguments.global);
-    let code = match left.and_then(|()| dispatch::run(arguments, &mut console)) {
+    let armed = left.and_then(|()| {
+        let variable = std::env::var_os(interruption::VARIABLE);
+        interruption::arm(variable.as_deref()).map_err(|error| Failure::usage(error.to_string()))
+    });
+    let code = match armed.and_then(|()| dispatch::run(arguments, &mut console)) {
         Ok(code) => code,
         Err(failure) => console.failure(&failure),
     };

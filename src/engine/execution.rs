@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::store::StoreError;
+use crate::store::interruption::around;
 use crate::store::layout::{ExecutionName, SubRunDir};
 
 use super::effect::{Input, Start};
@@ -81,7 +82,7 @@ impl<'r> Execution<'r> {
         environment: impl FnOnce(&Start, &Path) -> BTreeMap<String, String>,
     ) -> Result<Self, StartError> {
         let artifacts = dir.create_artifacts(name)?;
-        let logs = StepLogs::create(dir.stdout(name), dir.stderr(name), max_log)?;
+        let logs = around("make the logs", || StepLogs::create(dir.stdout(name), dir.stderr(name), max_log))?;
         let environment = environment(&start, &artifacts);
         let (program, args) = start.argv.split_first().ok_or_else(|| StartError::Program("no program".to_owned()))?;
         if !program.contains('/') {
@@ -97,7 +98,7 @@ impl<'r> Execution<'r> {
         };
         // On a busy host the program may have run for a while before we do again: that time is its own.
         let launched = Instant::now();
-        let child = spawn(launch).map_err(|error| StartError::Program(error.to_string()))?;
+        let child = around("start a step", || spawn(launch)).map_err(|error| StartError::Program(error.to_string()))?;
         let tree = ProcessTree::adopt(reaper, child).map_err(|error| StartError::Program(error.to_string()))?;
         let now = Instant::now();
         Ok(Self {

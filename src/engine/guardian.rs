@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::domain::event::RestoredBy;
 use crate::host::roots::Roots;
 use crate::store::StoreError;
+use crate::store::interruption::{self, around};
 use crate::store::layout::RunDir;
 use crate::store::left_running;
 use crate::store::lock::{Lock, LockScope};
@@ -69,12 +70,13 @@ impl Guardian {
             .arg(LAUNCH)
             .arg(runs)
             .arg(id)
+            .env_remove(interruption::VARIABLE)
             .current_dir("/")
             .stdin(reads)
             .stdout(says)
             .stderr(Stdio::null());
         // How it ended proves nothing, and where SIGCHLD is ignored nobody can say: the guardian's own word does.
-        drop(command.spawn()?.wait());
+        drop(around("start the guardian", || command.spawn())?.wait());
         // The descriptors that the command still has would keep the pipes open.
         drop(command);
         let mut polled = [PollFd::new(&ready, PollFlags::IN)];
@@ -105,7 +107,7 @@ impl Guardian {
     }
 
     fn say(&mut self, word: &str) -> io::Result<()> {
-        self.pipe.write_all(format!("{word}\n").as_bytes())
+        around("tell the guardian", || self.pipe.write_all(format!("{word}\n").as_bytes()))
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use crate::domain::event::RailLevel;
 use crate::domain::name::Name;
 use crate::domain::rails::{Levels, Write, arguments, walk};
+use crate::store::interruption::{after, around, before};
 use crate::store::rails::Driver;
 
 use super::call::call;
@@ -78,7 +79,10 @@ impl Gear {
     async fn write(&self, reaper: &Reaper, write: &Write) -> Result<(), String> {
         let (name, driver) = self.driver_of(&write.rail)?;
         let list = arguments(&driver.controller.apply, &write.rail, &write.level);
-        self.call(reaper, (name, driver), "apply", &list).await?;
+        before("move a rail");
+        let moved = self.call(reaper, (name, driver), "apply", &list).await;
+        after("move a rail");
+        moved?;
         sleep(driver.controller.settle_ms.duration()).await;
         Ok(())
     }
@@ -112,7 +116,9 @@ impl Gear {
     async fn restore(&self, reaper: &Reaper, rail: &Name, nominal: &RailLevel) -> Result<RailLevel, String> {
         let (name, driver) = self.driver_of(rail)?;
         let list = arguments(&driver.controller.restore, rail, nominal);
+        before("restore a rail");
         let restored = self.call(reaper, (name, driver), "restore", &list).await;
+        after("restore a rail");
         let mut readback = Err(String::new());
         for look in 0..LOOKS_AT_HOME {
             let settle = driver.controller.settle_ms.duration();
@@ -178,7 +184,10 @@ impl Gear {
 
 fn own_folder(state: &Path, name: &Name) -> io::Result<PathBuf> {
     let folder = state.join(name.as_str());
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    let make = || fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    if !folder.is_dir() {
+        around("make a controller's folder", make)?;
+    }
     Ok(folder)
 }
 

@@ -8,6 +8,7 @@ use rustix::fs::OFlags;
 use serde::Serialize;
 
 use super::StoreError;
+use super::interruption::{after, around, before};
 use super::layout::{open_private, sync_directory};
 
 /// Replaces `path` with `text`.
@@ -42,17 +43,22 @@ pub fn replace_with(
     };
     let prefix = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-    let temporary = tempfile::Builder::new()
-        .prefix(&prefix)
-        .make_in(folder, |temporary| open_private(temporary, flags))
-        .map_err(StoreError::io("write", path))?;
+    let make = || {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix).make_in(folder, |temporary| open_private(temporary, flags))
+    };
+    let temporary = around("make a temporary file", make).map_err(StoreError::io("write", path))?;
     // Dropping the temporary file on any error below removes it.
+    before("write a temporary file");
     let mut target = BufWriter::with_capacity(64 * 1024, temporary.as_file());
     fill(&mut target)?;
     target.flush().map_err(StoreError::io("write", path))?;
     drop(target);
-    temporary.as_file().sync_data().map_err(StoreError::io("sync", path))?;
-    temporary.persist(path).map_err(|error| StoreError::io("write", path)(error.error))?;
+    after("write a temporary file");
+    let sync = || temporary.as_file().sync_data();
+    around("sync a temporary file", sync).map_err(StoreError::io("sync", path))?;
+    let renamed = around("rename a temporary file", || temporary.persist(path));
+    renamed.map_err(|error| StoreError::io("write", path)(error.error))?;
     sync_directory(folder)
 }
 

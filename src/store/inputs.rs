@@ -9,6 +9,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::StoreError;
 use super::hash::{self, StreamError};
+use super::interruption::around;
 use super::layout::{make_directories, open_private, sync_directory};
 
 /// Copies `source` to `relative` below `inputs` and checks on the way that its SHA-256 is `planned` (lower-case hex).
@@ -22,10 +23,13 @@ pub fn copy(source: &Path, inputs: &Path, relative: &Path, planned: &str) -> Res
     let folder = target.parent().unwrap_or(inputs);
     make_directories(folder).map_err(StoreError::io("create", folder))?;
     let mut from = open_regular(source).map_err(StoreError::io("read", source))?;
-    let mut to = open_private(&target, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
-        .map_err(StoreError::io("write", &target))?;
-    let copied = match hash::stream(&mut from, &mut to) {
-        Ok((found, _)) if found == planned => to.sync_data().map_err(StoreError::io("sync", &target)),
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    let made = around("make a copy", || open_private(&target, flags));
+    let mut to = made.map_err(StoreError::io("write", &target))?;
+    let copied = match around("write a copy", || hash::stream(&mut from, &mut to)) {
+        Ok((found, _)) if found == planned => {
+            around("sync a copy", || to.sync_data()).map_err(StoreError::io("sync", &target))
+        }
         Ok((found, _)) => Err(StoreError::Changed { path: source.to_path_buf(), found, planned: planned.to_owned() }),
         Err(StreamError::Read(error)) => Err(StoreError::io("read", source)(error)),
         Err(StreamError::Write(error)) => Err(StoreError::io("write", &target)(error)),

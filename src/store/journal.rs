@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use serde::Deserialize;
 
 use super::StoreError;
+use super::interruption::around;
 use super::layout::{open_private, sync_directory};
 use crate::domain::event::{Recorded, RunEvent};
 use crate::domain::time::Timestamp;
@@ -34,8 +35,9 @@ pub struct JournalWriter {
 impl JournalWriter {
     /// A new journal; an error if there is one. Its name is on disk when this returns.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
-        let file = open_private(path, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL)
-            .map_err(StoreError::io("create", path))?;
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL;
+        let made = around("make a journal", || open_private(path, flags));
+        let file = made.map_err(StoreError::io("create", path))?;
         sync_directory(path.parent().unwrap_or(path))?;
         Ok(Self::over(path, file, 0))
     }
@@ -78,7 +80,8 @@ impl JournalWriter {
         self.line.clear();
         encode(recorded, &mut self.line).map_err(|error| StoreError::encode(&self.path, error))?;
         // A line goes out in one `write`. Where the disk takes only part of it, asking for the rest tells why.
-        if let Err(error) = self.file.write_all(&self.line) {
+        let (file, line) = (&mut self.file, &self.line);
+        if let Err(error) = around("write a line", || file.write_all(line)) {
             self.torn = true;
             drop(self.mend());
             return Err(StoreError::io("write", &self.path)(error));
@@ -94,7 +97,7 @@ impl JournalWriter {
             return Err(StoreError::io("sync", &self.path)(io::Error::other("an earlier sync failed")));
         }
         if self.unsynced {
-            if let Err(error) = self.file.sync_data() {
+            if let Err(error) = around("sync a journal", || self.file.sync_data()) {
                 self.lost = true;
                 return Err(StoreError::io("sync", &self.path)(error));
             }
@@ -110,7 +113,8 @@ impl JournalWriter {
 
     fn mend(&mut self) -> Result<(), StoreError> {
         if self.torn {
-            self.file.set_len(self.good).map_err(StoreError::io("cut", &self.path))?;
+            let cut = around("cut a journal", || self.file.set_len(self.good));
+            cut.map_err(StoreError::io("cut", &self.path))?;
             self.torn = false;
         }
         Ok(())

@@ -10,6 +10,7 @@ use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::StoreError;
+use super::interruption::around;
 use super::run_id::RunId;
 use crate::domain::summary::padding;
 
@@ -166,7 +167,8 @@ impl PreparedRun {
     pub fn publish(mut self) -> Result<RunDir, StoreError> {
         let root = self.runs.join(self.id.to_string());
         sync_directory(self.dir.root())?;
-        rename_new(self.dir.root(), &root).map_err(StoreError::io("create", &root))?;
+        let renamed = around("publish the run", || rename_new(self.dir.root(), &root));
+        renamed.map_err(StoreError::io("create", &root))?;
         self.published = true;
         sync_directory(&self.runs)?;
         Ok(RunDir { root })
@@ -313,7 +315,7 @@ pub(crate) fn open_private(path: &Path, flags: OFlags) -> io::Result<File> {
 pub(crate) fn sync_directory(path: &Path) -> Result<(), StoreError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(StoreError::io("open", path))?;
-    match rustix::fs::fsync(&folder) {
+    match around("sync a folder", || rustix::fs::fsync(&folder)) {
         // Some network file systems have nothing to sync in a directory and say so.
         Ok(()) | Err(Errno::INVAL) => Ok(()),
         Err(error) => Err(StoreError::io("sync", path)(error)),
@@ -321,7 +323,7 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), StoreError> {
 }
 
 fn make_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().mode(0o700).create(path)?;
+    around("make a folder", || DirBuilder::new().mode(0o700).create(path))?;
     if fs::symlink_metadata(path)?.permissions().mode() & 0o777 != 0o700 {
         fs::set_permissions(path, Permissions::from_mode(0o700))?;
     }

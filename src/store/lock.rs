@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
+use super::interruption::around;
 
 /// Who holds a lock, as written into it. A pid alone proves nothing: it counts only with its start time and boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,13 +77,14 @@ const PAUSE: Duration = Duration::from_millis(2);
 impl Lock {
     /// Takes the lock at `path` for `holder`, or fails with [`StoreError::Locked`] naming who has it.
     pub fn acquire(path: &Path, scope: LockScope, holder: &Holder) -> Result<Self, StoreError> {
-        let file = open_for_taking(CWD, path, scope).map_err(StoreError::io("lock", path))?;
+        let opened = around("open a lock", || open_for_taking(CWD, path, scope));
+        let file = opened.map_err(StoreError::io("lock", path))?;
         take(&file, path)?;
         let mut text = serde_json::to_vec(holder).map_err(|error| StoreError::encode(path, error))?;
         text.push(b'\n');
         // The new text first, then the cut: a reader in between finds it whole, with old bytes behind it.
-        file.write_all_at(&text, 0)
-            .and_then(|()| file.set_len(text.len() as u64))
+        around("write a lock", || file.write_all_at(&text, 0))
+            .and_then(|()| around("cut a lock", || file.set_len(text.len() as u64)))
             .map_err(StoreError::io("write", path))?;
         Ok(Self { path: path.to_path_buf(), _file: file })
     }

@@ -10,6 +10,7 @@ pub mod hash;
 pub mod history;
 pub mod inputs;
 pub mod interrupted;
+pub mod interruption;
 pub mod journal;
 pub mod layout;
 pub mod left_running;
