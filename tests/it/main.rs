@@ -21,6 +21,8 @@ mod evidence_page;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod interruptions;
+#[cfg(test)]
 mod maintain;
 #[cfg(test)]
 mod pages;
