@@ -23,6 +23,8 @@ mod floors;
 #[cfg(test)]
 mod interruptions;
 #[cfg(test)]
+mod lost_page_cache;
+#[cfg(test)]
 mod maintain;
 #[cfg(test)]
 mod pages;

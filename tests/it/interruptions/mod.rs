@@ -99,17 +99,6 @@ impl Dead<'_> {
         Some((id, stood))
     }
 
-    /// Nothing is there to be gone on with, and what is there can be cleaned away.
-    fn is_unborn(&self) {
-        let Self { sweep, runs, at } = self;
-        let end = sweep.resume(runs, "--last", "");
-        assert!(matches!(end, End::Exit(2, _)), "{at}: {end:?}");
-        let cleaned = sweep.command(runs, "clean --older-than 0").output().unwrap();
-        assert!(cleaned.status.success(), "{at}: {cleaned:?}");
-        assert_eq!(listed(runs), (vec![], vec![]), "{at}");
-        assert_eq!(sweep.take_calls(), [""; 0], "{at}");
-    }
-
     /// Goes on with it, which nobody interrupts, and compares.
     fn go_on(&self, references: &References, id: &str, stood: &Stood) {
         let Self { sweep, runs, at } = self;
@@ -160,7 +149,8 @@ fn dies_at(sweep: &Sweep, references: &References, point: u64) -> Option<Figures
     let end = sweep.run(&runs, &format!("kill:{point},trace:{}", trace.display()));
     let (written, at) = traced(&trace, "after write a line");
     if let End::Exit(code, said) = end {
-        assert_eq!(code, 1, "{said}");
+        let run = runs.join(&listed(&runs).0[0]);
+        assert_eq!(code, 1, "{said}{}{:?}", fs::read_to_string(run.join("events.ldjson")).unwrap(), (0..3).flat_map(|n| record::steps(&run, n)).collect::<Vec<_>>());
         fs::remove_dir_all(&runs).unwrap();
         return None;
     }
@@ -169,7 +159,7 @@ fn dies_at(sweep: &Sweep, references: &References, point: u64) -> Option<Figures
     match dead.examine(&mut figures) {
         None => {
             figures.unborn = 1;
-            if std::env::var_os("NO_RESUME").is_none() { dead.is_unborn(); }
+            sweep.is_unborn(&dead.runs, &dead.at);
         }
         Some((id, stood)) => {
             // Of what was written no line is missing.

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use regex::Regex;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -74,6 +75,7 @@ pub struct Sweep {
     /// In memory where there is such a place: what SIGKILL leaves is the same there, and nothing waits for a disk.
     runs: TempDir,
     folder: AtomicU32,
+    places: Regex,
 }
 
 /// How a runner ended.
@@ -104,7 +106,19 @@ impl Sweep {
         fs::create_dir(bench.path("sys")).unwrap();
         let memory = Path::new("/dev/shm");
         let runs = if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() };
-        Self { bench, runs, folder: AtomicU32::new(0) }
+        Self { bench, runs, folder: AtomicU32::new(0), places: Regex::new(r#"/[^\s"]*/ws\b"#).unwrap() }
+    }
+
+    /// The host has booted once more: its kernel shows another boot id from now on.
+    pub fn boot(&self, number: u32) {
+        let folder = "../host/proc/sys/kernel/random";
+        self.bench.write(&format!("{folder}/boot_id"), &format!("{number:08x}-0000-4000-8000-000000000000\n"));
+        self.bench.write("../host/proc/uptime", "100.00 200.00\n");
+    }
+
+    /// A folder of its own, in memory where there is such a place.
+    pub fn place(&self) -> &Path {
+        self.runs.path()
     }
 
     /// A runs folder that nobody has used.
@@ -119,13 +133,23 @@ impl Sweep {
     pub fn command(&self, runs: &Path, line: &str) -> Command {
         let mut command = self.bench.real(&["--no-tui", "--runs-dir"]);
         command.arg(runs).args(words(line)).env("ROAD_RUNNER_SYSFS", self.bench.path("sys"));
+        let procfs = self.bench.path("../host/proc");
+        if procfs.join("uptime").exists() {
+            command.env("ROAD_RUNNER_PROCFS", procfs);
+        }
+        command
+    }
+
+    /// The command that runs the sweep with that switch.
+    pub fn to_run(&self, runs: &Path, switch: &str) -> Command {
+        let mut command = self.command(runs, "run --flow smoke --margin down --seed 7 --unit SN1 --yes -q");
+        command.env("ROAD_RUNNER_INTERRUPT", switch);
         command
     }
 
     /// Runs the sweep with that switch.
     pub fn run(&self, runs: &Path, switch: &str) -> End {
-        let mut command = self.command(runs, "run --flow smoke --margin down --seed 7 --unit SN1 --yes -q");
-        ended(command.env("ROAD_RUNNER_INTERRUPT", switch))
+        ended(&mut self.to_run(runs, switch))
     }
 
     /// Goes on with a run, with that switch.
@@ -148,9 +172,10 @@ impl Sweep {
         runs
     }
 
-    /// A text with the places of this workspace and this runs folder replaced.
+    /// A text with the places of workspaces and of this runs folder replaced.
     pub fn settled(&self, text: &str, runs: &Path) -> String {
-        text.replace(&*runs.to_string_lossy(), "RUNS").replace(&*self.bench.workspace().to_string_lossy(), "WS")
+        let text = text.replace(&*runs.to_string_lossy(), "RUNS");
+        self.places.replace_all(&text, "WS").into_owned()
     }
 
     /// What the diagnostics and the restore command have written about themselves since the last time.
@@ -188,7 +213,23 @@ impl Sweep {
         check("clean --older-than 0 --dry-run", &[0]);
     }
 
-    /// Waits until nothing of a dead runner is left: neither a guardian of that runs folder nor a process of the run.
+    /// Nothing is there to be gone on with; once nobody can be at work on it any more, all of it can be cleaned away.
+    pub fn is_unborn(&self, runs: &Path, at: &str) {
+        let (shown, hidden) = listed(runs);
+        assert_eq!(shown, [""; 0], "{at}");
+        let end = self.resume(runs, "--last", "");
+        assert!(matches!(end, End::Exit(2, _)), "{at}: {end:?}");
+        for name in hidden {
+            let digest = name.strip_prefix(".rr-").and_then(|rest| rest.split_once('-')).unwrap().1.to_owned();
+            fs::rename(runs.join(&name), runs.join(format!(".rr-20200101T000000Z-{digest}"))).unwrap();
+        }
+        let cleaned = self.command(runs, "clean --older-than 0").output().unwrap();
+        assert!(cleaned.status.success(), "{at}: {cleaned:?}");
+        assert_eq!(listed(runs), (vec![], vec![]), "{at}");
+        assert_eq!(self.take_calls(), [""; 0], "{at}");
+    }
+
+    /// Waits until nothing of a dead runner is left: neither a guardian in that runs folder nor a process of the run.
     /// Returns how long that took.
     pub fn settle(&self, runs: &Path, id: Option<&str>) -> Duration {
         let begin = Instant::now();
@@ -209,7 +250,8 @@ fn ended(command: &mut Command) -> End {
     }
 }
 
-/// A process that works for a run, or watches over one in that runs folder.
+/// A process that works for a run in that folder, or watches over one: two runs that begin at the same second may have the
+/// same id in two folders.
 fn left_over(runs: &Path, id: Option<&str>) -> Option<String> {
     let runs = runs.to_string_lossy().into_owned();
     let mark = id.map(|id| format!("ROAD_RUNNER_RUN_ID={id}"));
@@ -217,12 +259,16 @@ fn left_over(runs: &Path, id: Option<&str>) -> Option<String> {
         let name = entry.ok()?.file_name().into_string().ok()?;
         name.bytes().all(|byte| byte.is_ascii_digit()).then_some(name)
     });
-    let has = |text: &[u8], wanted: &str| text.split(|byte| *byte == 0).any(|word| word == wanted.as_bytes());
     for pid in pids {
-        let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        let line = read("cmdline");
-        if has(&line, &runs) || mark.as_ref().is_some_and(|mark| has(&read("environ"), mark)) {
-            return Some(format!("{pid} {}", String::from_utf8_lossy(&line)));
+        let words = |file: &str| {
+            let text = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            String::from_utf8_lossy(&text).split('\0').map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (line, environment) = (words("cmdline"), words("environ"));
+        let is_here = |word: &String| word.contains(&format!("{runs}/"));
+        let works = mark.as_ref().is_some_and(|mark| environment.contains(mark)) && environment.iter().any(is_here);
+        if line.contains(&runs) || works {
+            return Some(format!("{pid} {line:?}"));
         }
     }
     None
@@ -230,7 +276,8 @@ fn left_over(runs: &Path, id: Option<&str>) -> Option<String> {
 
 /// The runs that can be seen in a folder, and what else lies there.
 pub fn listed(runs: &Path) -> (Vec<String>, Vec<String>) {
-    let names = fs::read_dir(runs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = fs::read_dir(runs).into_iter().flatten();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.collect();
     names.sort();
     names.into_iter().partition(|name| name.starts_with("rr-"))
