@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use crate::cli::console::Console;
 use crate::commands::failure::Failure;
 use crate::engine::guardian;
-use crate::store::interruption;
+use crate::store::mortal;
 use crate::tui::guard;
 
 /// Runs the program on the process's own arguments.
@@ -45,8 +45,8 @@ pub fn main() -> ExitCode {
     let left = if arguments.is_detached() { detached::leave_session() } else { Ok(()) };
     let mut console = Console::new(&arguments.global);
     let armed = left.and_then(|()| {
-        let variable = std::env::var_os(interruption::VARIABLE);
-        interruption::arm(variable.as_deref()).map_err(|error| Failure::usage(error.to_string()))
+        let variable = std::env::var_os(mortal::VARIABLE);
+        mortal::arm(variable.as_deref()).map_err(|error| Failure::usage(error.to_string()))
     });
     let code = match armed.and_then(|()| dispatch::run(arguments, &mut console)) {
         Ok(code) => code,

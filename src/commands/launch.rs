@@ -21,8 +21,8 @@ use crate::commands::failure::Failure;
 use crate::domain::sanitize;
 use crate::domain::seed::Seed;
 use crate::domain::verdict::exit;
-use crate::store::interruption;
 use crate::store::layout::RunDir;
+use crate::store::mortal;
 use crate::store::run_id::RunId;
 
 /// What is to be run.
@@ -207,7 +207,7 @@ fn command(context: &Context, program: &Path, launch: &Launch) -> Command {
     let folders = [("--workspace", &context.workspace), ("--runs-dir", &context.runs)];
     command.args(folders.iter().flat_map(|(flag, folder)| [OsString::from(flag), folder.as_os_str().to_owned()]));
     command.current_dir(&context.workspace);
-    command.env_remove(interruption::VARIABLE);
+    command.env_remove(mortal::VARIABLE);
     command.env("PATH", &context.path).env("HOME", &context.home);
     command.env("ROAD_RUNNER_SYSFS", context.current.join(&context.roots.sysfs));
     command.env("ROAD_RUNNER_PROCFS", context.current.join(&context.roots.procfs));

@@ -29,9 +29,9 @@ pub fn end_of_dead_runs(context: &Context) -> Result<Vec<Survivors>, Failure> {
         let is_interrupted = entry.summary.as_ref().is_ok_and(|summary| summary.status == RunStatus::Interrupted);
         if (marked.contains_key(&run) || is_interrupted) && is_unheld(&entry) {
             let leader = left_running::leader(&entry.dir);
-            let count = survivors::of_run(&run, leader.as_ref()).len();
+            let count = survivors::of_run(&entry.dir, &run, leader.as_ref()).len();
             if count > 0 {
-                let left = survivors::end_now(&run, leader.as_ref());
+                let left = survivors::end_now(&entry.dir, &run, leader.as_ref());
                 ended.push(Survivors { run, count, left });
             }
         }

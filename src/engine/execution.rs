@@ -9,8 +9,8 @@ use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::store::StoreError;
-use crate::store::interruption::around;
 use crate::store::layout::{ExecutionName, SubRunDir};
+use crate::store::mortal::around;
 
 use super::effect::{Input, Start};
 use super::logs::{LogError, LogSizes, StepLogs};

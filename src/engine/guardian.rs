@@ -18,10 +18,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::domain::event::RestoredBy;
 use crate::host::roots::Roots;
 use crate::store::StoreError;
-use crate::store::interruption::{self, around};
 use crate::store::layout::RunDir;
 use crate::store::left_running;
 use crate::store::lock::{Lock, LockScope};
+use crate::store::mortal::{self, around};
 use crate::store::rails::KeptRails;
 use crate::store::run_id::RunId;
 
@@ -70,7 +70,7 @@ impl Guardian {
             .arg(LAUNCH)
             .arg(runs)
             .arg(id)
-            .env_remove(interruption::VARIABLE)
+            .env_remove(mortal::VARIABLE)
             .current_dir("/")
             .stdin(reads)
             .stdout(says)
@@ -149,8 +149,10 @@ pub fn watch(arguments: &[PathBuf], path: &str, home: &str) -> ExitCode {
         if is_over && !is_kept_away(&dir) {
             return ExitCode::SUCCESS;
         }
-        // What the runner left running would go on by itself, and go on writing to the rails.
-        survivors::end(&id.to_string(), left_running::leader(&dir).as_ref()).await;
+        let Some(_lock) = take(&dir, &id).await else { return ExitCode::SUCCESS };
+        // What the runner left running would go on by itself, and go on writing to the rails. Under the lock: whoever goes
+        // on with the run has processes of its own that look just like these.
+        survivors::end(&dir, &id.to_string(), left_running::leader(&dir).as_ref()).await;
         bring_home(reaper, &dir, &id, &hands, is_away).await
     });
     watched.unwrap_or(ExitCode::FAILURE)
@@ -166,23 +168,26 @@ fn say_ready() -> io::Result<()> {
     Ok(())
 }
 
+/// Takes the run's lock. Nothing where somebody else has it, who does all that a guardian would; an empty hold where none
+/// can be written: a full disk is no reason to leave a rail away.
+async fn take(dir: &RunDir, id: &RunId) -> Option<Option<Lock>> {
+    let holder = homecoming::holder(&Roots::default(), &id.to_string());
+    let mut tries = 0;
+    loop {
+        match Lock::acquire(&dir.lock(), LockScope::Run, &holder) {
+            Ok(lock) => return Some(Some(lock)),
+            Err(StoreError::Locked { .. }) if tries == LOCK_TRIES || !is_kept_away(dir) => return None,
+            Err(StoreError::Locked { .. }) => tries += 1,
+            Err(_) => return Some(None),
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+}
+
 async fn bring_home(reaper: &Reaper, dir: &RunDir, id: &RunId, hands: &Hands, is_away: bool) -> ExitCode {
     if !is_kept_away(dir) {
         return ExitCode::SUCCESS;
     }
-    let holder = homecoming::holder(&Roots::default(), &id.to_string());
-    let mut tries = 0;
-    let _lock = loop {
-        match Lock::acquire(&dir.lock(), LockScope::Run, &holder) {
-            Ok(lock) => break Some(lock),
-            // Whoever has it brings them home, or has done so.
-            Err(StoreError::Locked { .. }) if tries == LOCK_TRIES || !is_kept_away(dir) => return ExitCode::SUCCESS,
-            Err(StoreError::Locked { .. }) => tries += 1,
-            // A disk on which no lock can be written is no reason to leave a rail away.
-            Err(_) => break None,
-        }
-        tokio::time::sleep(LOCK_PAUSE).await;
-    };
     if !is_away {
         // It died between two sub-runs: there is nothing to do but to say so.
         let marked = homecoming::mark_home(dir);

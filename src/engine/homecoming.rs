@@ -50,7 +50,7 @@ pub fn holder(roots: &Roots, run_id: &str) -> Holder {
 /// As [`bring_home`], for a caller without a runtime. Ends what the dead runner left running first.
 pub fn bring_home_now(dir: &RunDir, id: &RunId, hands: &Hands) -> Home {
     with_reaper(async |reaper| {
-        survivors::end(&id.to_string(), left_running::leader(dir).as_ref()).await;
+        survivors::end(dir, &id.to_string(), left_running::leader(dir).as_ref()).await;
         bring_home(reaper, dir, id, hands).await
     })
     .map_err(StoreError::io("prepare", dir.root()))?

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use crate::domain::event::RailLevel;
 use crate::domain::name::Name;
 use crate::domain::rails::{Levels, Write, arguments, walk};
-use crate::store::interruption::{after, around, before};
+use crate::store::mortal::{after, around, before};
 use crate::store::rails::Driver;
 
 use super::call::call;

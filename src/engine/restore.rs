@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
+use crate::store::mortal;
+
 use super::call::call;
 use super::process_tree::Reaper;
 use super::spawn::Launch;
@@ -36,7 +38,10 @@ pub async fn all<'a>(
 ) -> Result<(), String> {
     let mut failed = vec![];
     for (path, program) in programs {
-        if let Err(why) = run(reaper, &program, at).await {
+        mortal::before("restore after a step");
+        let restored = run(reaper, &program, at).await;
+        mortal::after("restore after a step");
+        if let Err(why) = restored {
             failed.push(format!("restore command {path} {why}"));
         }
     }

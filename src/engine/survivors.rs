@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -11,19 +12,22 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::process_scan::{Process, descend, every_process};
 use crate::host::roots::{self, Roots};
+use crate::store::layout::RunDir;
 use crate::store::left_running::Leader;
 
 /// Looks until none is left, and the pause between two.
 const LOOKS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(10);
 const MARK: &[u8] = b"ROAD_RUNNER_RUN_ID=";
+/// Where a process of a run works, somewhere below the run's directory: a step and a controller.
+const PLACES: [&[u8]; 2] = [b"ROAD_RUNNER_ARTIFACTS=", b"ROAD_RUNNER_RAIL_STATE="];
 
 /// Kills every process of that run. Returns how many are left: those that even SIGKILL does not end, or that are not ours
 /// to signal.
-pub async fn end(run_id: &str, leader: Option<&Leader>) -> usize {
+pub async fn end(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> usize {
     let mut left = 0;
     for _ in 0..LOOKS {
-        left = strike(run_id, leader);
+        left = strike(dir, run_id, leader);
         if left == 0 {
             break;
         }
@@ -33,10 +37,10 @@ pub async fn end(run_id: &str, leader: Option<&Leader>) -> usize {
 }
 
 /// As [`end`], for a caller without a runtime.
-pub fn end_now(run_id: &str, leader: Option<&Leader>) -> usize {
+pub fn end_now(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> usize {
     let mut left = 0;
     for _ in 0..LOOKS {
-        left = strike(run_id, leader);
+        left = strike(dir, run_id, leader);
         if left == 0 {
             break;
         }
@@ -45,15 +49,16 @@ pub fn end_now(run_id: &str, leader: Option<&Leader>) -> usize {
     left
 }
 
-fn strike(run_id: &str, leader: Option<&Leader>) -> usize {
-    let found = of_run(run_id, leader);
+fn strike(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> usize {
+    let found = of_run(dir, run_id, leader);
     found.iter().for_each(kill);
     found.len()
 }
 
 /// The living processes of a run, this one aside: those that carry its id in their environment, the leader if it is still
-/// that very process, and their descendants, whatever these made of their environment.
-pub fn of_run(run_id: &str, leader: Option<&Leader>) -> Vec<Process> {
+/// that very process, and their descendants, whatever these made of their environment. One that works in the directory of
+/// another run of that id is not among them: two that begin in the same second may be called alike in two runs folders.
+pub fn of_run(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> Vec<Process> {
     let all = every_process().unwrap_or_default();
     let leader = leader.filter(|leader| roots::boot_id(&Roots::default()).is_ok_and(|boot| boot == leader.boot_id));
     let is_leader = |process: &Process| {
@@ -61,7 +66,7 @@ pub fn of_run(run_id: &str, leader: Option<&Leader>) -> Vec<Process> {
             i64::from(number(process.pid)) == i64::from(leader.pid) && process.start_ticks == leader.start_ticks
         })
     };
-    let is_of_run = |process: &Process| is_leader(process) || mark_of(process.pid).is_some_and(|mark| mark == run_id);
+    let is_of_run = |process: &Process| is_leader(process) || works_for(process.pid, dir.root(), run_id);
     let mut found: BTreeSet<i32> = BTreeSet::new();
     for process in all.iter().filter(|process| !process.ended && is_of_run(process)) {
         if found.insert(number(process.pid)) {
@@ -90,9 +95,31 @@ fn number(pid: Pid) -> i32 {
 
 /// The id of the run that a process belongs to, as its environment says.
 fn mark_of(pid: Pid) -> Option<String> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let mark = environment.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(MARK))?;
-    String::from_utf8(mark.to_owned()).ok().filter(|mark| !mark.is_empty())
+    mark_in(&environment_of(pid)?)
+}
+
+fn environment_of(pid: Pid) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/environ")).ok()
+}
+
+fn mark_in(environment: &[u8]) -> Option<String> {
+    String::from_utf8(variable(environment, MARK)?.to_owned()).ok().filter(|mark| !mark.is_empty())
+}
+
+fn variable<'e>(environment: &'e [u8], name: &[u8]) -> Option<&'e [u8]> {
+    environment.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(name))
+}
+
+/// Whether a process carries the run's id, and does not say that it works for one of that id in another folder.
+fn works_for(pid: Pid, dir: &Path, run_id: &str) -> bool {
+    let Some(environment) = environment_of(pid) else { return false };
+    if mark_in(&environment).is_none_or(|mark| mark != run_id) {
+        return false;
+    }
+    let places = PLACES.iter().filter_map(|name| std::str::from_utf8(variable(&environment, name)?).ok());
+    let mut runs = places.filter_map(|place| Path::new(place).ancestors().find(|above| above.ends_with(run_id)));
+    // A folder that is not there any more proves nothing.
+    !runs.any(|run| fs::canonicalize(run).is_ok_and(|run| fs::canonicalize(dir).is_ok_and(|own| own != run)))
 }
 
 fn kill(seen: &Process) {
@@ -109,17 +136,18 @@ mod tests {
     use std::process::{Child, Command, Stdio};
 
     use super::*;
+    use crate::store::run_id::RunId;
 
     /// A process, ended with the test.
     struct Sleeper(Child);
 
     impl Sleeper {
-        fn start(mark: Option<&str>) -> Self {
+        fn start(mark: Option<&str>, place: Option<&Path>) -> Self {
             let mut command = Command::new("/bin/sleep");
             command.arg("600").env_clear().stdin(Stdio::null());
-            if let Some(mark) = mark {
-                command.env("ROAD_RUNNER_RUN_ID", mark);
-            }
+            let place = place.map(|place| place.join("subruns/x"));
+            command.envs(mark.map(|mark| ("ROAD_RUNNER_RUN_ID", mark)));
+            command.envs(place.map(|place| ("ROAD_RUNNER_ARTIFACTS", place)));
             Self(command.spawn().unwrap())
         }
 
@@ -141,16 +169,32 @@ mod tests {
         }
     }
 
-    /// Which of three are ended: marked with the run, marked with another, not marked at all; `leader` is of the last.
-    fn check(leader: impl FnOnce(&Sleeper) -> Option<Leader>, expected: [bool; 3]) {
-        let run = format!("rr-survivors-{}", std::process::id());
-        let mut all = [Some(run.as_str()), Some("rr-survivors"), None].map(Sleeper::start);
+    /// Which of six are ended: marked with the run, marked with another, not marked at all, of which `leader` is; marked
+    /// with the run and at work in its folder, in one of that name elsewhere, and in one that is gone.
+    fn check(leader: impl FnOnce(&Sleeper) -> Option<Leader>, expected: [bool; 6]) {
+        let id = RunId::parse("rr-20250101T010101Z-abc123").unwrap();
+        let run = id.to_string();
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [here, elsewhere] = folders.each_ref().map(|folder| folder.path().join(&run));
+        [&here, &elsewhere].map(|folder| fs::create_dir(folder).unwrap());
+        let gone = Path::new("/nonexistent").join(&run);
+        let mark = Some(run.as_str());
+        let mut all = [
+            (mark, None),
+            (Some("rr-survivors"), None),
+            (None, None),
+            (mark, Some(here.as_path())),
+            (mark, Some(elsewhere.as_path())),
+            (mark, Some(gone.as_path())),
+        ]
+        .map(|(mark, place)| Sleeper::start(mark, place));
         let leader = leader(&all[2]);
-        assert_eq!(by_run().get(&run), Some(&1));
-        assert_eq!(end_now(&run, leader.as_ref()), 0);
+        let dir = RunDir::open(folders[0].path(), &id).unwrap();
+        assert_eq!(by_run().get(&run), Some(&4));
+        assert_eq!(end_now(&dir, &run, leader.as_ref()), 0);
         // The kernel needs a moment to tell us of the one that was ended.
         let dead = |sleeper: &mut Sleeper, expected: bool| {
-            let gone = of_run(&run, leader.as_ref()).is_empty();
+            let gone = of_run(&dir, &run, leader.as_ref()).is_empty();
             gone && sleeper.is_alive() != expected
         };
         for (sleeper, expected) in all.iter_mut().zip(expected) {
@@ -161,10 +205,11 @@ mod tests {
     // One test: two would find each other's sleepers.
     #[test]
     fn only_what_belongs_to_the_run_is_ended() {
-        check(|_| None, [true, false, false]);
-        check(|sleeper| Some(sleeper.leader(0)), [true, false, true]);
+        let all = |leader| [true, false, leader, true, false, true];
+        check(|_| None, all(false));
+        check(|sleeper| Some(sleeper.leader(0)), all(true));
         // A pid that another process has by now.
-        check(|sleeper| Some(sleeper.leader(1)), [true, false, false]);
-        check(|sleeper| Some(Leader { boot_id: "other".to_owned(), ..sleeper.leader(0) }), [true, false, false]);
+        check(|sleeper| Some(sleeper.leader(1)), all(false));
+        check(|sleeper| Some(Leader { boot_id: "other".to_owned(), ..sleeper.leader(0) }), all(false));
     }
 }

@@ -8,8 +8,8 @@ use rustix::fs::OFlags;
 use serde::Serialize;
 
 use super::StoreError;
-use super::interruption::{after, around, before};
 use super::layout::{open_private, sync_directory};
+use super::mortal::{after, around, before};
 
 /// Replaces `path` with `text`.
 pub fn replace_text(path: &Path, text: &str) -> Result<(), StoreError> {

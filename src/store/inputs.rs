@@ -9,8 +9,8 @@ use rustix::fs::{Mode, OFlags};
 
 use super::StoreError;
 use super::hash::{self, StreamError};
-use super::interruption::around;
 use super::layout::{make_directories, open_private, sync_directory};
+use super::mortal::around;
 
 /// Copies `source` to `relative` below `inputs` and checks on the way that its SHA-256 is `planned` (lower-case hex).
 /// Returns where the copy is. The copy is on disk when this returns; its folders are once [`sync`] was called.

@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use serde::Deserialize;
 
 use super::StoreError;
-use super::interruption::around;
 use super::layout::{open_private, sync_directory};
+use super::mortal::around;
 use crate::domain::event::{Recorded, RunEvent};
 use crate::domain::time::Timestamp;
 

@@ -10,7 +10,7 @@ use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::StoreError;
-use super::interruption::around;
+use super::mortal::around;
 use super::run_id::RunId;
 use crate::domain::summary::padding;
 

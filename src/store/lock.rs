@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::interruption::around;
+use super::mortal::around;
 
 /// Who holds a lock, as written into it. A pid alone proves nothing: it counts only with its start time and boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -150,7 +150,13 @@ fn dies_at(sweep: &Sweep, references: &References, point: u64) -> Option<Figures
     let (written, at) = traced(&trace, "after write a line");
     if let End::Exit(code, said) = end {
         let run = runs.join(&listed(&runs).0[0]);
-        assert_eq!(code, 1, "{said}{}{:?}", fs::read_to_string(run.join("events.ldjson")).unwrap(), (0..3).flat_map(|n| record::steps(&run, n)).collect::<Vec<_>>());
+        assert_eq!(
+            code,
+            1,
+            "{said}{}{:?}",
+            fs::read_to_string(run.join("events.ldjson")).unwrap(),
+            (0..3).flat_map(|n| record::steps(&run, n)).collect::<Vec<_>>()
+        );
         fs::remove_dir_all(&runs).unwrap();
         return None;
     }
@@ -167,7 +173,7 @@ fn dies_at(sweep: &Sweep, references: &References, point: u64) -> Option<Figures
             figures.in_flight = u64::from(stood.in_flight.is_some());
             figures.between = u64::from(stood.in_flight.is_none() && !stood.has_ended);
             figures.ended = u64::from(stood.has_ended);
-            if std::env::var_os("NO_RESUME").is_none() { dead.go_on(references, &id, &stood); }
+            dead.go_on(references, &id, &stood);
         }
     }
     fs::remove_dir_all(&dead.runs).unwrap();

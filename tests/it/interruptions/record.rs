@@ -73,8 +73,11 @@ impl Stood {
         let is = |line: &Value, name: &str| line["event"] == name;
         let mut stood = Self { lines: events.len(), ..Self::default() };
         stood.has_ended = events.iter().any(|line| is(line, "run_finished"));
-        let begun: BTreeSet<u64> =
-            events.iter().filter(|line| is(line, "subrun_started")).map(|line| line["index"].as_u64().unwrap()).collect();
+        let begun: BTreeSet<u64> = events
+            .iter()
+            .filter(|line| is(line, "subrun_started"))
+            .map(|line| line["index"].as_u64().unwrap())
+            .collect();
         for sub_run in begun {
             let journal = steps(run, sub_run);
             stood.lines += journal.iter().filter(|line| line["by"] != "guardian").count();
@@ -172,7 +175,8 @@ fn rows(run: &Path, stood: &Stood) -> String {
         });
         let unknown = ["exit_code", "signal", "reason"];
         let cells = columns.iter().zip(&row).filter(|(column, _)| {
-            let volatile = matches!(*column, "run_id" | "started_at" | "duration_ms") || column.starts_with("evidence.");
+            let volatile =
+                matches!(*column, "run_id" | "started_at" | "duration_ms") || column.starts_with("evidence.");
             let of_the_dead = is_dead && (unknown.contains(column) || column.starts_with("metric."));
             !volatile && !of_the_dead
         });
@@ -210,7 +214,11 @@ pub fn difference(found: &str, expected: &str) -> String {
     for line in found.iter().filter(|line| !expected.contains(line)) {
         let _ = writeln!(out, "+ {line}");
     }
-    if out.is_empty() && found != expected { "the same lines in another order, or one of them twice".to_owned() } else { out }
+    if out.is_empty() && found != expected {
+        "the same lines in another order, or one of them twice".to_owned()
+    } else {
+        out
+    }
 }
 
 /// No step begins but where its rail is held; what is away comes home; no two lines share a number, and they increase.

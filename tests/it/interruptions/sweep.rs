@@ -317,6 +317,10 @@ pub fn is_whole(run: &Path) {
 pub fn lines(path: &Path) -> Vec<Value> {
     let Ok(text) = fs::read(path) else { return vec![] };
     let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let whole = text[..end].split_inclusive(|byte| *byte == b'\n').filter(|line| !line.iter().all(|byte| matches!(byte, 0 | b'\n')));
-    whole.map(|line| serde_json::from_slice(line).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).collect()
+    let whole = text[..end]
+        .split_inclusive(|byte| *byte == b'\n')
+        .filter(|line| !line.iter().all(|byte| matches!(byte, 0 | b'\n')));
+    whole
+        .map(|line| serde_json::from_slice(line).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        .collect()
 }

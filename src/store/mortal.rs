@@ -167,7 +167,8 @@ mod tests {
         let path = || Some(PathBuf::from("/a,b:c"));
         check("trace:/a,b:c", Some(Orders { trace: path(), ..none() }));
         check("stop,kill:3,trace:/a,b:c", Some(Orders { kill: Some(3), stop_always: true, trace: path(), ..none() }));
-        for bad in ["", "kill", "kill:", "kill:0", "kill:-1", "kill:+1", "kill:x", "stop:", "term:1", "stop,", ",stop"] {
+        for bad in ["", "kill", "kill:", "kill:0", "kill:-1", "kill:+1", "kill:x", "stop:", "term:1", "stop,", ",stop"]
+        {
             check(bad, None);
         }
         check("trace:", None);
@@ -196,14 +197,8 @@ mod tests {
         };
         arm(None).unwrap();
         arm(Some(OsStr::new(""))).unwrap();
-        check(
-            "kil:1",
-            "ROAD_RUNNER_INTERRUPT is \"kil:1\", which is none of kill:N, stop:N, stop and trace:FILE",
-        );
-        check(
-            "trace:/nonexistent/x",
-            "ROAD_RUNNER_INTERRUPT: /nonexistent/x: No such file or directory (os error 2)",
-        );
+        check("kil:1", "ROAD_RUNNER_INTERRUPT is \"kil:1\", which is none of kill:N, stop:N, stop and trace:FILE");
+        check("trace:/nonexistent/x", "ROAD_RUNNER_INTERRUPT: /nonexistent/x: No such file or directory (os error 2)");
         assert!(!IS_ARMED.load(Ordering::Relaxed));
     }
 }
