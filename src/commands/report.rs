@@ -71,6 +71,7 @@ pub fn write(context: &Context, entry: RunEntry, with_csv: bool) -> Written {
 fn write_all(context: &Context, entry: RunEntry, with_csv: bool, written: &mut Written) -> Result<(), StoreError> {
     let record = Record::open(entry);
     let dir = &record.entry.dir;
+    atomic::sweep(dir.root());
     let columns = columns(&record);
     let mut failed = None;
     let mut gathered = None;

@@ -200,6 +200,7 @@ pub fn resume(
         )));
     }
     let mut left = read(history::entry(&context.runs, entry.id.clone()))?;
+    sweep(&entry, &left)?;
     let sysinfo = sysinfo(context, prepared, &entry, asked.options)?;
     if left.state.end.is_some() {
         return complete(context, &entry, left, sysinfo);
@@ -218,6 +219,17 @@ pub fn resume(
     let begun =
         Begun { id: entry.id.clone(), dir: entry.dir.clone(), state: left.state, sysinfo, resume: Some(resumption) };
     run::execute(context, &prepared.admitted, begun, options, face)
+}
+
+/// Removes what the dead runner had half written beside the files that it was about to replace.
+fn sweep(entry: &RunEntry, left: &Interrupted) -> Result<(), Failure> {
+    atomic::sweep(entry.dir.root());
+    let begun = (0..).zip(&left.state.sub_runs).filter(|(_, sub_run)| sub_run.started_at.is_some());
+    if let Some((index, _)) = begun.last() {
+        let id = left.state.header.sub_run_id(left.state.plan.experiment.sub_runs(), index);
+        atomic::sweep(entry.dir.subrun(&id)?.root());
+    }
+    Ok(())
 }
 
 /// Takes the run, once a guardian that is still at work on it is done.

@@ -102,9 +102,9 @@ pub fn run(
     }
     // Held before it can be seen: nobody ever takes a run that is being started for an interrupted one.
     let _lock = Lock::acquire(&draft.dir().lock(), LockScope::Run, &holder)?;
-    let (dir, state) = draft.publish()?;
     let sysinfo = Sysinfo::started(snapshot(context, prepared.plan(), options));
-    atomic::replace_json_indented(&dir.sysinfo(), &sysinfo)?;
+    atomic::replace_json_indented(&draft.dir().sysinfo(), &sysinfo)?;
+    let (dir, state) = draft.publish()?;
     let begun = Begun { id, dir, state, sysinfo, resume: None };
     execute(context, &prepared.admitted, begun, options, face)
 }

@@ -94,7 +94,7 @@ fn rails_move_before_the_first_step_and_come_home_after_the_last() {
     +finished:a:pass +started:b sync start:b
     +step_spawned
     judge
-    +finished:b:pass read
+    +finished:b:pass sync read
     +rail_held home
     +rail_restored are_home +closed:pass sync close:0 +subrun_finished:0:pass +run_finished:completed:pass sync finish:0
     ");
@@ -231,7 +231,7 @@ fn a_record_that_fails_brings_rails_home_from_every_place() {
         }
         let mut last = bench.hear(Input::RecordFailed("disk full".to_owned()));
         for _ in 0..10 {
-            last = match last.split(' ').find(|word| !word.starts_with('+')).unwrap_or_default() {
+            last = match last.split(' ').find(|word| !word.starts_with('+') && *word != "sync").unwrap_or_default() {
                 "TERM" => bench.hear(Input::LeaderEnded { left: 0 }),
                 "judge" => bench.judged(Verdict::Error),
                 "read" => bench.reads_what_was_told(),
@@ -254,7 +254,7 @@ fn a_host_that_is_too_hot_goes_home_and_cools_down_before_the_next_sub_run() {
     assert_eq!(bench.hear(Input::TooHot("k10temp Tctl says 96C".to_owned())), "TERM");
     assert_eq!(bench.hear(Input::LeaderEnded { left: 0 }), "judge");
     // The other step of the sub-run is not begun.
-    assert_eq!(bench.judged(Verdict::Inconclusive), "+finished:a:inconclusive read");
+    assert_eq!(bench.judged(Verdict::Inconclusive), "+finished:a:inconclusive sync read");
     bench.reads_what_was_told();
     let home = bench.homes();
     assert!(home.contains("+closed:inconclusive") && home.ends_with("cool"), "{home}");

@@ -172,11 +172,14 @@ mod tests {
     /// Which of six are ended: marked with the run, marked with another, not marked at all, of which `leader` is; marked
     /// with the run and at work in its folder, in one of that name elsewhere, and in one that is gone.
     fn check(leader: impl FnOnce(&Sleeper) -> Option<Leader>, expected: [bool; 6]) {
-        let id = RunId::parse("rr-20250101T010101Z-abc123").unwrap();
+        let id = format!("rr-20250101T010101Z-{:06x}", std::process::id() & 0x00ff_ffff);
+        let id = RunId::parse(&id).unwrap();
         let run = id.to_string();
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let [here, elsewhere] = folders.each_ref().map(|folder| folder.path().join(&run));
-        [&here, &elsewhere].map(|folder| fs::create_dir(folder).unwrap());
+        for folder in [&here, &elsewhere] {
+            fs::create_dir(folder).unwrap();
+        }
         let gone = Path::new("/nonexistent").join(&run);
         let mark = Some(run.as_str());
         let mut all = [

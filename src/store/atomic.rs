@@ -1,11 +1,15 @@
 //! Replacing a file as a whole: readers see the old content or the new, and so does the disk after a crash.
-//! Never leaves a half-written file under the real name, nor a temporary one after a failure.
+//! Never leaves a half-written file under the real name, nor a temporary one after a failure; what a killed writer leaves
+//! is known by that nobody holds it, and swept.
 
-use std::io::{BufWriter, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, Mode, OFlags};
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 use super::StoreError;
 use super::layout::{open_private, sync_directory};
@@ -42,11 +46,7 @@ pub fn replace_with(
         _ => Path::new("."),
     };
     let prefix = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-    let make = || {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).make_in(folder, |temporary| open_private(temporary, flags))
-    };
+    let make = || held_temporary(folder, &prefix);
     let temporary = around("make a temporary file", make).map_err(StoreError::io("write", path))?;
     // Dropping the temporary file on any error below removes it.
     before("write a temporary file");
@@ -62,9 +62,53 @@ pub fn replace_with(
     sync_directory(folder)
 }
 
+/// A temporary file that is held until its writer closes it, or dies.
+fn held_temporary(folder: &Path, prefix: &str) -> io::Result<NamedTempFile<File>> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    loop {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(prefix).rand_bytes(RANDOM);
+        let temporary = builder.make_in(folder, |temporary| open_private(temporary, flags))?;
+        // Where a file system knows no locks nothing is swept either.
+        let _ = rustix::fs::flock(temporary.as_file(), FlockOperation::NonBlockingLockExclusive);
+        // Swept between its making and the lock: once more.
+        if temporary.as_file().metadata()?.nlink() > 0 {
+            return Ok(temporary);
+        }
+    }
+}
+
+/// Characters behind the last dot of a temporary file's name.
+const RANDOM: usize = 6;
+
+/// Removes the temporary files in a folder that killed writers have left. Those that somebody is writing stay, and so does
+/// whatever cannot be looked at: it harms nobody.
+pub fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(is_temporary) && is_nobodys(&entry.path()) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+/// Whether a name is one that [`replace_with`] gives: `.summary.json.x3Yz9a`.
+pub fn is_temporary(name: &str) -> bool {
+    let parts = name.strip_prefix('.').and_then(|inner| inner.rsplit_once('.'));
+    parts.is_some_and(|(whole, random)| {
+        !whole.is_empty() && random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+fn is_nobodys(path: &Path) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::open(path, flags, Mode::empty()).map(File::from) else { return false };
+    file.metadata().is_ok_and(|metadata| metadata.is_file())
+        && rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -124,6 +168,28 @@ mod tests {
         let path = folder.path().join("report.md");
         check(folder.path(), &replace_text(&path, "x").unwrap_err(), "write D/report.md: Is a directory");
         assert_eq!(names(folder.path()), ["report.md"]);
+    }
+
+    #[test]
+    fn what_a_killed_writer_leaves_is_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in [".report.md.aB3xYz", "report.md", ".report.md", ".notes", ".a.b.toolong", ".x.aB3x-z"] {
+            fs::write(at(name), "").unwrap();
+        }
+        fs::create_dir(at(".folder.aB3xYz")).unwrap();
+        std::os::unix::fs::symlink(at("report.md"), at(".link.aB3xYz")).unwrap();
+        let held = held_temporary(folder.path(), ".summary.json.").unwrap();
+        sweep(folder.path());
+        let mut kept = vec![".a.b.toolong", ".folder.aB3xYz", ".link.aB3xYz", ".notes", ".report.md", ".x.aB3x-z"];
+        let name = held.path().file_name().unwrap().to_str().unwrap().to_owned();
+        kept.extend([name.as_str(), "report.md"]);
+        kept.sort_unstable();
+        assert_eq!(names(folder.path()), kept);
+        // Whoever opened it and forgot it holds it no more.
+        let (_, path) = held.keep().unwrap();
+        sweep(folder.path());
+        assert!(!path.exists());
     }
 
     #[test]

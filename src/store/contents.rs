@@ -44,7 +44,7 @@ pub struct Contents {
 pub(crate) const DELETED: &str = ".deleted";
 
 /// What a preparation puts into its folder.
-const PREPARED: [&str; 5] = ["plan.json", "summary.json", "lock", "inputs", "subruns"];
+const PREPARED: [&str; 6] = ["plan.json", "summary.json", "sysinfo.json", "lock", "inputs", "subruns"];
 /// Any of these makes a folder that is called like a run one.
 const OF_A_RUN: [&str; 3] = ["plan.json", "summary.json", "events.ldjson"];
 

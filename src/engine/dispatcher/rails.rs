@@ -116,7 +116,8 @@ impl Dispatcher {
         if self.state.cancels.contains(&CancelReason::Kill) {
             return self.go_home(sub_run, reason);
         }
-        self.out.push(Effect::ReadRails);
+        // The way home takes a while: what is known of the steps does not wait for its end.
+        self.out.extend([Effect::Sync, Effect::ReadRails]);
         self.phase = Phase::Returning(sub_run, reason, Return::Looking);
     }
 

@@ -28,8 +28,8 @@ const VOLATILE: [&str; 13] = [
 /// What stays of an execution that was in flight: it has an end, and nothing else is known of it.
 const OF_THE_DEAD: [&str; 6] = ["event", "index", "step", "verdict", "effects", "attempt"];
 /// Files that are compared by what they say, or that say something else each time.
-const NOT_COMPARED: [&str; 8] =
-    ["lock", "logs.idx", "sysinfo.json", "report.md", "report.html", "export.csv", "events.ldjson", "steps.ldjson"];
+const NOT_COMPARED: [&str; 7] =
+    ["lock", "sysinfo.json", "report.md", "report.html", "export.csv", "events.ldjson", "steps.ldjson"];
 
 /// Where an interrupted run stood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,13 +105,14 @@ pub fn record(sweep: &Sweep, runs: &Path, id: &str, stood: &Stood) -> String {
     let run = runs.join(id);
     let settled = |text: &str| sweep.settled(text, runs).replace(id, "RUN");
     let mut out = String::new();
-    let mut begun = false;
-    for line in lines(&run.join("events.ldjson")) {
+    let mut told = BTreeSet::new();
+    for mut line in lines(&run.join("events.ldjson")) {
+        // A runner that goes on says so instead of that it begins, and what it has for sources.
+        if line["event"] == "run_resumed" {
+            line["event"] = "run_started".into();
+        }
         let event = line["event"].as_str().unwrap();
-        // A runner that goes on says so, and what it has for sources.
-        let again = begun && matches!(event, "run_resumed" | "evidence_sources");
-        begun |= event == "evidence_sources";
-        if !again {
+        if !matches!(event, "run_started" | "evidence_sources") || told.insert(event.to_owned()) {
             let _ = writeln!(out, "events: {}", settled(&plain(line).to_string()));
         }
     }
@@ -139,7 +140,8 @@ pub fn record(sweep: &Sweep, runs: &Path, id: &str, stood: &Stood) -> String {
             let below = name.strip_prefix(&format!("subruns/{id}-s{:02}/", dead.sub_run)).unwrap_or_default();
             below.split('/').any(|part| part.starts_with(&dead.name))
         });
-        if is_dead {
+        // Times of output are there where the runner came to look.
+        if is_dead || last == "logs.idx" {
             continue;
         }
         if NOT_COMPARED.contains(&&*last) {
