@@ -201,7 +201,10 @@ impl StepLogs {
                 log.file = Arc::new(logs_trim::rewrite(&log.path, &log.file, size, log.cap).map_err(log.io())?);
                 log.synced = log.written;
             }
-            log.sync(syncer);
+            if log.written > log.synced {
+                syncer.insist(&log.file);
+                log.synced = log.written;
+            }
         }
         Ok(self.sizes())
     }

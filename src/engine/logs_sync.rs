@@ -1,14 +1,19 @@
-//! Brings log files to the disk from a thread of its own, so that a slow disk delays no limit and no signal.
-//! Never reads or writes the logs, never tells anybody how it went: the journal is what must succeed.
+//! Brings logs and what steps left behind to the disk from a thread of its own, so that a slow disk delays no limit and no
+//! signal. Never reads or writes any of it, never tells anybody how it went: the journal is what must succeed.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 
+use rustix::fs::{Mode, OFlags};
+
 /// Requests that may wait; with more the disk is hopelessly behind, and the next second asks again.
 const WAITING: usize = 64;
+/// At most so many entries of a folder are brought to the disk one by one: a flood of files must not hold up the run.
+const MOST_ENTRIES: usize = 10_000;
 
 /// The thread that calls `fdatasync`. It ends when this is dropped and its requests are done, and nobody waits for that.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub struct LogSyncer {
 #[derive(Debug)]
 enum Request {
     Sync(Arc<File>),
+    Folder(PathBuf),
+    Tree(PathBuf),
     Done(SyncSender<()>),
 }
 
@@ -31,6 +38,8 @@ impl LogSyncer {
                 match request {
                     // A log on a failing disk is found out by the journal beside it.
                     Request::Sync(file) => drop(file.sync_data()),
+                    Request::Folder(folder) => sync_folder(&folder),
+                    Request::Tree(folder) => sync_tree(&folder, &mut MOST_ENTRIES.clone()),
                     Request::Done(done) => drop(done.send(())),
                 }
             }
@@ -46,6 +55,26 @@ impl LogSyncer {
         }
     }
 
+    /// As [`Self::request`], and waits for its turn where too much is waiting: for a log that nobody writes any more.
+    pub fn insist(&self, file: &Arc<File>) {
+        self.ask(Request::Sync(Arc::clone(file)));
+    }
+
+    /// Asks for the names in a folder to be synced.
+    pub fn folder(&self, folder: PathBuf) {
+        self.ask(Request::Folder(folder));
+    }
+
+    /// Asks for every file below a folder to be synced, and every name.
+    pub fn tree(&self, folder: PathBuf) {
+        self.ask(Request::Tree(folder));
+    }
+
+    fn ask(&self, request: Request) {
+        // An error means that the thread is gone, and with it the disk.
+        let _gone = self.requests.send(request);
+    }
+
     /// Waits until everything asked for so far is on the disk.
     pub fn flush(&self) {
         let (done, finished) = sync_channel(1);
@@ -54,6 +83,33 @@ impl LogSyncer {
             let _gone = finished.recv();
         }
     }
+}
+
+fn open(path: &Path, flags: OFlags) -> io::Result<File> {
+    let flags = flags | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+}
+
+fn sync_folder(folder: &Path) {
+    drop(open(folder, OFlags::DIRECTORY).and_then(|folder| folder.sync_all()));
+}
+
+/// Files before the names that lead to them. Links lead nowhere, and pipes and devices hold nothing.
+fn sync_tree(folder: &Path, left: &mut usize) {
+    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+        if *left == 0 {
+            break;
+        }
+        *left -= 1;
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => sync_tree(&entry.path(), left),
+            Ok(kind) if kind.is_file() => {
+                drop(open(&entry.path(), OFlags::empty()).and_then(|file| file.sync_data()));
+            }
+            _ => {}
+        }
+    }
+    sync_folder(folder);
 }
 
 #[cfg(test)]
@@ -68,5 +124,22 @@ mod tests {
         syncer.flush();
         // The thread has let go of it.
         assert_eq!(Arc::strong_count(&file), 1);
+    }
+
+    #[test]
+    fn a_tree_with_anything_in_it_comes_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("deep/down")).unwrap();
+        fs::write(at("deep/down/file"), "x").unwrap();
+        std::os::unix::fs::symlink("/", at("link")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
+        let mut left = 5;
+        sync_tree(folder.path(), &mut left);
+        assert_eq!(left, 0, "four entries and the file");
+        let syncer = LogSyncer::start().unwrap();
+        syncer.tree(folder.path().to_owned());
+        syncer.folder(at("gone"));
+        syncer.flush();
     }
 }

@@ -15,7 +15,7 @@ use chrono::Utc;
 use tokio::time::Instant;
 
 use crate::domain::admission::Admitted;
-use crate::domain::event::Recorded;
+use crate::domain::event::{Recorded, RunEvent};
 use crate::domain::name::Name;
 use crate::domain::plan::Plan;
 use crate::domain::run_state::{RunHeader, RunState};
@@ -142,6 +142,8 @@ struct OpenSubRun {
     id: String,
     dir: SubRunDir,
     log_index: Option<LogIndex>,
+    /// An execution of it has, or has had, files.
+    has_files: bool,
 }
 
 #[derive(Debug)]
@@ -343,6 +345,9 @@ impl<'r> Runner<'r> {
     async fn perform(&mut self, effect: Effect) -> Performed {
         let answer = match effect {
             Effect::Record(recorded) => {
+                if matches!(recorded.event, RunEvent::SubrunClosed(_)) {
+                    self.bring_files_to_disk();
+                }
                 self.recorder.record(*recorded).map_err(said)?;
                 None
             }
@@ -438,8 +443,16 @@ impl<'r> Runner<'r> {
         let dir = self.dir.subrun(&id)?;
         self.sub_run = None;
         open(&mut self.recorder, &dir)?;
-        self.sub_run = Some(OpenSubRun { id, dir, log_index: None });
+        self.sub_run = Some(OpenSubRun { id, dir, log_index: None, has_files: false });
         Ok(())
+    }
+
+    /// What a sub-run came to is said once its logs and artifacts are on the disk.
+    fn bring_files_to_disk(&mut self) {
+        let Some(sub_run) = self.sub_run.as_mut().filter(|sub_run| sub_run.has_files) else { return };
+        sub_run.has_files = false;
+        sub_run.dir.folders().into_iter().for_each(|folder| self.syncer.folder(folder));
+        self.syncer.flush();
     }
 
     fn close_sub_run(&mut self, index: u32) -> Result<(), StoreError> {
@@ -471,9 +484,10 @@ impl<'r> Runner<'r> {
     }
 
     fn start(&mut self, start: Start) -> Result<(Input, Now), String> {
-        let Some(sub_run) = &self.sub_run else {
+        let Some(sub_run) = &mut self.sub_run else {
             return Err("the sub-run's directory is not there".to_owned());
         };
+        sub_run.has_files = true;
         let plan = self.plan.value();
         let name = ExecutionName::new(start.index, plan.experiment.executions(), start.step.as_str());
         let no_variables = BTreeMap::new();

@@ -194,7 +194,7 @@ impl SubRunDir {
     /// Makes the directory and its folders, on disk when this returns. One that is there already is kept.
     pub fn create(&self) -> Result<(), StoreError> {
         let parent = self.root.parent().unwrap_or(&self.root);
-        let inner = ["stdout", "stderr", "artifacts"].map(|name| self.root.join(name));
+        let inner = self.folders();
         for folder in [parent, &self.root].into_iter().chain(inner.iter().map(PathBuf::as_path)) {
             keep_directory(folder)?;
         }
@@ -220,6 +220,11 @@ impl SubRunDir {
     /// `logs.idx`: times and sizes of the logs while they grew.
     pub fn logs_index(&self) -> PathBuf {
         self.root.join("logs.idx")
+    }
+
+    /// Where the executions have their files.
+    pub fn folders(&self) -> [PathBuf; 3] {
+        ["stdout", "stderr", "artifacts"].map(|name| self.root.join(name))
     }
 
     /// `stdout/00_cpu-smoke.log`.

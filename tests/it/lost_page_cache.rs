@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::{Value, json};
 
-use crate::interruptions::record::{InFlight, Stood, difference, keeps_the_protocol, record, steps};
+use crate::interruptions::record::{Stood, difference, keeps_the_protocol, record, steps};
 use crate::interruptions::sweep::{End, Sweep, is_whole, lines, listed};
 
 const IMAGE_BYTES: u64 = 8 << 20;
@@ -192,6 +192,8 @@ struct Figures {
     images: usize,
     unborn: usize,
     in_flight: usize,
+    /// Between two steps, with rails that were not home.
+    away: usize,
     /// Lines that were written and not synced, at the worst point.
     most_unsynced_lines_gone: usize,
 }
@@ -228,7 +230,6 @@ fn is_sound(sweep: &Sweep, filmed: &Filmed, image: &Image, round: &Round, refere
     let missing: Vec<u64> = filmed.synced(image.last).difference(&found).copied().collect();
     assert!(missing.is_empty(), "{at}: lines {missing:?} were synced");
     figures.most_unsynced_lines_gone = filmed.written(image.last) - found.len().min(filmed.written(image.last));
-    figures.in_flight = usize::from(stood.in_flight.is_some());
     let end = sweep.resume(&runs, &id, "");
     match end {
         End::Exit(2, _) if stood.has_ended => {}
@@ -241,10 +242,12 @@ fn is_sound(sweep: &Sweep, filmed: &Filmed, image: &Image, round: &Round, refere
     keeps_the_protocol(&run);
     let found = record(sweep, &runs, &id, &stood);
     let expected = reference.record(&stood);
-    match &stood.in_flight {
+    match stood.open.filter(|_| stood.in_flight.is_some() || stood.is_away) {
+        Some(sub_run) => crashed(&run, &Crash { sub_run, stood: &stood }, &found, &expected, &at),
         None => assert!(found == expected, "{at}, {stood:?}:\n{}", difference(&found, &expected)),
-        Some(dead) => crashed(&run, dead, &found, &expected, &at),
     }
+    figures.in_flight = usize::from(stood.in_flight.is_some());
+    figures.away = usize::from(stood.in_flight.is_none() && stood.is_away);
     figures
 }
 
@@ -260,45 +263,78 @@ impl Reference<'_> {
     }
 }
 
-/// The host went down in that step: it says so, its sub-run ends with it, and by the rule of the line so does the rest of
+/// Where the host went down: in a step, or beside one with rails that were not home.
+struct Crash<'s> {
+    sub_run: u64,
+    stood: &'s Stood,
+}
+
+impl Crash<'_> {
+    /// Whether a line of a record is of what had come to its end before. Logs and artifacts are promised once their sub-run
+    /// has ended.
+    fn is_behind(&self, line: &str) -> bool {
+        let (of, rest) = line.split_once(": ").unwrap_or((line, ""));
+        let value: Value = serde_json::from_str(rest).unwrap_or_default();
+        let next = self.stood.finished;
+        if of == "row" {
+            let cell = |name: &str| {
+                let cell = rest.split(' ').find_map(|cell| cell.strip_prefix(name)?.strip_prefix('=')).unwrap();
+                cell.parse::<u64>().unwrap()
+            };
+            return (cell("subrun_index"), cell("index")) < (self.sub_run, next);
+        }
+        if let Some(sub_run) = number(of).or_else(|| number(of.strip_prefix("subruns/RUN-")?.split('/').next()?)) {
+            let is_own = sub_run == self.sub_run && value["event"] != "subrun_closed" && !of.contains('/');
+            let is_ended = value["index"].as_u64().is_none_or(|index| index < next) || value["event"] == "step_started";
+            let is_of_dead = value["index"].as_u64().is_none_or(|index| index <= next);
+            return sub_run < self.sub_run || is_own && (is_ended && is_of_dead || value["event"] == "subrun_opened");
+        }
+        match value["event"].as_str() {
+            Some("subrun_started" | "subrun_finished") => value["index"].as_u64() < Some(self.sub_run),
+            Some("run_finished") => false,
+            _ => of != "summary.json",
+        }
+    }
+}
+
+/// `s01` as 1.
+fn number(text: &str) -> Option<u64> {
+    text.strip_prefix('s').filter(|digits| digits.len() == 2)?.parse().ok()
+}
+
+/// The host went down there: its step says so, its sub-run ends with it, and by the rule of the line so does the rest of
 /// the sweep, whose three points are one line. Everything before is as it always was.
-fn crashed(run: &Path, dead: &InFlight, found: &str, expected: &str, at: &str) {
-    let own = format!("s{:02}", dead.sub_run);
-    // What is left of the two records once all that comes behind the crash is put aside.
+fn crashed(run: &Path, crash: &Crash<'_>, found: &str, expected: &str, at: &str) {
     let before = |text: &str| {
-        let mut is_behind = BTreeSet::new();
-        let kept = text.lines().filter(|line| {
-            let (of, rest) = line.split_once(':').unwrap();
-            let of = of.strip_prefix("subruns/RUN-").map_or(of, |path| path.split('/').next().unwrap());
-            let later = of.len() == 3 && of.starts_with('s') && of > own.as_str();
-            let is_summary = line.contains("summary.json");
-            let is_row = of == "row" && row_is_behind(rest, dead);
-            let is_file = line.starts_with(&format!("subruns/RUN-{own}/")) && file_is_behind(line, dead);
-            let ends = (of == own || of == "events") && is_behind.contains(of);
-            let value: Value = serde_json::from_str(rest).unwrap_or_default();
-            let is_end = value["event"] == "step_finished" && value["index"] == dead.index && of == own;
-            let is_last = value["event"] == "subrun_started" && value["index"] == dead.sub_run;
-            if is_end || is_last {
-                is_behind.insert(of.to_owned());
-            }
-            !(later || is_summary || is_row || is_file || ends || is_end)
-        });
-        kept.map(|line| format!("{line}\n")).collect::<String>()
+        let behind = text.lines().filter(|line| crash.is_behind(line));
+        // A step that had not begun is not there.
+        let begun = behind.filter(|line| crash.stood.in_flight.is_some() || !is_start_of(line, crash));
+        begun.map(|line| format!("{line}\n")).collect::<String>()
     };
     let (found, expected) = (before(found), before(expected));
-    assert!(found == expected, "{at}, {dead:?}:\n{}", difference(&found, &expected));
-    let journal = steps(run, dead.sub_run);
-    let end = journal.iter().find(|line| line["event"] == "step_finished" && line["index"] == dead.index).unwrap();
-    assert_eq!((&end["verdict"], &end["effects"]), (&json!("crashed"), &json!(["sc"])), "{at}");
-    assert_eq!(journal.iter().filter(|line| line["event"] == "step_started").count() as u64, dead.index + 1, "{at}");
+    assert!(found == expected, "{at}, {:?}:\n{}", crash.stood, difference(&found, &expected));
+    let journal = steps(run, crash.sub_run);
+    let is_last = journal.iter().rfind(|line| line["event"] == "step_finished");
+    if let Some(dead) = &crash.stood.in_flight {
+        let end = is_last.unwrap();
+        assert_eq!(
+            (&end["index"], &end["verdict"], &end["effects"]),
+            (&json!(dead.index), &json!("crashed"), &json!(["sc"])),
+            "{at}"
+        );
+    }
+    let begun = journal.iter().filter(|line| line["event"] == "step_started").count() as u64;
+    assert_eq!(begun, crash.stood.finished + u64::from(crash.stood.in_flight.is_some()), "{at}");
     let events = lines(&run.join("events.ldjson"));
-    let ends = events.iter().filter(|line| line["event"] == "subrun_finished");
-    let verdicts: Vec<&str> = ends.map(|line| line["verdict"].as_str().unwrap()).collect();
+    let ends: Vec<&Value> = events.iter().filter(|line| line["event"] == "subrun_finished").collect();
+    let verdicts: Vec<&str> = ends.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
+    let own = usize::try_from(crash.sub_run).unwrap();
     let mut rule = vec!["pass", "fail"];
-    rule.truncate(usize::try_from(dead.sub_run).unwrap());
+    rule.truncate(own);
     rule.push("crashed");
     rule.resize(3, "skipped");
     assert_eq!(verdicts, rule, "{at}");
+    assert_eq!(ends[own]["effects"], json!(["sc"]), "{at}");
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["verdict"]), (&json!("run_finished"), &json!("crashed")), "{at}");
     let summary: Value = serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
@@ -308,17 +344,13 @@ fn crashed(run: &Path, dead: &InFlight, found: &str, expected: &str, at: &str) {
     assert_eq!((&summary["status"], &summary["exit_code"]), (&json!("completed"), &json!(1)), "{at}");
 }
 
-fn row_is_behind(row: &str, dead: &InFlight) -> bool {
-    let of = |name: &str| {
-        let cell = row.split(' ').find_map(|cell| cell.strip_prefix(name)?.strip_prefix('=')).unwrap();
-        cell.parse::<u64>().unwrap()
-    };
-    (of("subrun_index"), of("index")) >= (dead.sub_run, dead.index)
-}
-
-fn file_is_behind(line: &str, dead: &InFlight) -> bool {
-    let index = line.split('/').skip(3).find_map(|part| part.split_once('_')?.0.parse::<u64>().ok());
-    index.is_some_and(|index| index >= dead.index)
+/// The beginning of the execution that would have been the next.
+fn is_start_of(line: &str, crash: &Crash<'_>) -> bool {
+    let Some((of, rest)) = line.split_once(": ") else { return false };
+    let value: Value = serde_json::from_str(rest).unwrap_or_default();
+    number(of) == Some(crash.sub_run)
+        && matches!(value["event"].as_str(), Some("step_started" | "step_spawned" | "step_finished"))
+        && value["index"] == crash.stood.finished
 }
 
 /// A kind of file system.
@@ -354,6 +386,7 @@ fn check(round: &Round) {
                     sum.images += figures.images;
                     sum.unborn += figures.unborn;
                     sum.in_flight += figures.in_flight;
+                    sum.away += figures.away;
                     sum.most_unsynced_lines_gone = sum.most_unsynced_lines_gone.max(figures.most_unsynced_lines_gone);
                 }
             });

@@ -79,6 +79,11 @@ impl Runner<'_> {
         let observed = self.watch.end();
         let finding = self.plan.bounds().evidence.judge(&observed);
         outcome.weigh(finding);
+        // A folder that cannot be read has nothing to show.
+        let artifacts = leavings::files(&execution.artifacts).unwrap_or_default();
+        if !artifacts.is_empty() {
+            self.syncer.tree(execution.artifacts.clone());
+        }
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Ok(Judged {
             verdict: outcome.verdict,
@@ -95,8 +100,7 @@ impl Runner<'_> {
             metrics: outcome.metrics,
             evidence: outcome.evidence,
             observed,
-            // A folder that cannot be read has nothing to show.
-            artifacts: leavings::files(&execution.artifacts).unwrap_or_default(),
+            artifacts,
             error: outcome.error,
         })
     }

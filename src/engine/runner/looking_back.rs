@@ -2,8 +2,9 @@
 //! and what can be found of how the host or the runner died. The step is over; nothing of it is started again here.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::domain::event::Evidence;
 use crate::domain::sanitize;
@@ -33,6 +34,7 @@ impl Runner<'_> {
         let name = ExecutionName::new(start.index, self.plan.value().experiment.executions(), start.step.as_str());
         let artifacts = dir.create_artifacts(&name).map_err(said)?;
         let restored = self.restore_left(&dir, &name, &start, &artifacts).await;
+        self.sub_run.iter_mut().for_each(|sub_run| sub_run.has_files = true);
         let cap = self.plan.bounds().max_log.is.0;
         let size = |path: &Path| logs::settle(path, cap).map_err(|error| error.to_string());
         let sizes = LogSizes { stdout: size(&dir.stdout(&name))?, stderr: size(&dir.stderr(&name))? };
@@ -58,6 +60,11 @@ impl Runner<'_> {
                 judged
             }
         };
+        // Nobody has asked for that of what the dead runner's step wrote last.
+        self.syncer.tree(artifacts.clone());
+        for log in [dir.stdout(&name), dir.stderr(&name)].iter().filter_map(|path| File::open(path).ok()) {
+            self.syncer.insist(&Arc::new(log));
+        }
         judged.sizes = sizes;
         judged.artifacts = leavings::files(&artifacts).unwrap_or_default();
         if let Err(why) = &restored {

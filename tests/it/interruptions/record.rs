@@ -38,6 +38,10 @@ pub struct Stood {
     pub open: Option<u64>,
     /// The execution that was in flight.
     pub in_flight: Option<InFlight>,
+    /// Executions of the open sub-run that have ended.
+    pub finished: u64,
+    /// Rails were told to leave, and nobody says that they are home.
+    pub is_away: bool,
     /// The end of the run was recorded.
     pub has_ended: bool,
     /// Lines that the runner had written.
@@ -83,6 +87,9 @@ impl Stood {
             stood.lines += journal.iter().filter(|line| line["by"] != "guardian").count();
             if !journal.iter().any(|line| is(line, "subrun_closed")) {
                 stood.open = Some(sub_run);
+                stood.finished = journal.iter().filter(|line| is(line, "step_finished")).count() as u64;
+                let moves = journal.iter().filter(|line| is(line, "rail_moving") || is(line, "rail_restored"));
+                stood.is_away = moves.last().is_some_and(|line| is(line, "rail_moving"));
             }
             let ended = |index: &Value| journal.iter().any(|line| is(line, "step_finished") && line["index"] == *index);
             let begun = journal.iter().filter(|line| is(line, "step_started"));
