@@ -60,6 +60,13 @@ impl LogSyncer {
         self.ask(Request::Sync(Arc::clone(file)));
     }
 
+    /// As [`Self::insist`], for a log that is not open; one that is not there needs nothing.
+    pub fn log(&self, path: &Path) {
+        if let Ok(file) = open(path, OFlags::empty()) {
+            self.insist(&Arc::new(file));
+        }
+    }
+
     /// Asks for the names in a folder to be synced.
     pub fn folder(&self, folder: PathBuf) {
         self.ask(Request::Folder(folder));

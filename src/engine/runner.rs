@@ -520,7 +520,9 @@ impl<'r> Runner<'r> {
         let at = restore::At { folder: &execution.artifacts, environment: &execution.environment, log: &log };
         let programs =
             adapter.restore.iter().map(|command| (command.path.as_str(), locate(plan, &self.workspace, command)));
-        restore::all(self.reaper, programs, &at).await
+        let restored = restore::all(self.reaper, programs, &at).await;
+        self.syncer.log(&log);
+        restored
     }
 }
 

@@ -242,12 +242,12 @@ fn is_sound(sweep: &Sweep, filmed: &Filmed, image: &Image, round: &Round, refere
     keeps_the_protocol(&run);
     let found = record(sweep, &runs, &id, &stood);
     let expected = reference.record(&stood);
-    match stood.open.filter(|_| stood.in_flight.is_some() || stood.is_away) {
-        Some(sub_run) => crashed(&run, &Crash { sub_run, stood: &stood }, &found, &expected, &at),
+    match stood.open.first().filter(|_| !stood.in_flight.is_empty() || stood.is_away) {
+        Some(&sub_run) => crashed(&run, &Crash { sub_run, stood: &stood }, &found, &expected, &at),
         None => assert!(found == expected, "{at}, {stood:?}:\n{}", difference(&found, &expected)),
     }
-    figures.in_flight = usize::from(stood.in_flight.is_some());
-    figures.away = usize::from(stood.in_flight.is_none() && stood.is_away);
+    figures.in_flight = stood.in_flight.len();
+    figures.away = usize::from(stood.in_flight.is_empty() && stood.is_away);
     figures
 }
 
@@ -308,14 +308,14 @@ fn crashed(run: &Path, crash: &Crash<'_>, found: &str, expected: &str, at: &str)
     let before = |text: &str| {
         let behind = text.lines().filter(|line| crash.is_behind(line));
         // A step that had not begun is not there.
-        let begun = behind.filter(|line| crash.stood.in_flight.is_some() || !is_start_of(line, crash));
+        let begun = behind.filter(|line| !crash.stood.in_flight.is_empty() || !is_start_of(line, crash));
         begun.map(|line| format!("{line}\n")).collect::<String>()
     };
     let (found, expected) = (before(found), before(expected));
     assert!(found == expected, "{at}, {:?}:\n{}", crash.stood, difference(&found, &expected));
     let journal = steps(run, crash.sub_run);
     let is_last = journal.iter().rfind(|line| line["event"] == "step_finished");
-    if let Some(dead) = &crash.stood.in_flight {
+    if let Some(dead) = crash.stood.in_flight.first() {
         let end = is_last.unwrap();
         assert_eq!(
             (&end["index"], &end["verdict"], &end["effects"]),
@@ -324,7 +324,7 @@ fn crashed(run: &Path, crash: &Crash<'_>, found: &str, expected: &str, at: &str)
         );
     }
     let begun = journal.iter().filter(|line| line["event"] == "step_started").count() as u64;
-    assert_eq!(begun, crash.stood.finished + u64::from(crash.stood.in_flight.is_some()), "{at}");
+    assert_eq!(begun, crash.stood.finished + crash.stood.in_flight.len() as u64, "{at}");
     let events = lines(&run.join("events.ldjson"));
     let ends: Vec<&Value> = events.iter().filter(|line| line["event"] == "subrun_finished").collect();
     let verdicts: Vec<&str> = ends.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
@@ -368,7 +368,7 @@ fn check(round: &Round) {
     let filmed_in = begin.elapsed();
     // What is dirty for half a minute the kernel writes by itself: then less was lost than could be.
     assert!(filmed_in < Duration::from_secs(30) || cfg!(debug_assertions), "{filmed_in:?}");
-    let reference = Reference { sweep: &first, runs: first.reference(None) };
+    let reference = Reference { sweep: &first, runs: first.reference(&[]) };
     let (next, sum, failed) = (AtomicUsize::new(0), Mutex::new(Figures::default()), Mutex::new(vec![]));
     thread::scope(|scope| {
         for _ in 0..2 {

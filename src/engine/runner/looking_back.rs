@@ -2,9 +2,8 @@
 //! and what can be found of how the host or the runner died. The step is over; nothing of it is started again here.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::domain::event::Evidence;
 use crate::domain::sanitize;
@@ -62,8 +61,8 @@ impl Runner<'_> {
         };
         // Nobody has asked for that of what the dead runner's step wrote last.
         self.syncer.tree(artifacts.clone());
-        for log in [dir.stdout(&name), dir.stderr(&name)].iter().filter_map(|path| File::open(path).ok()) {
-            self.syncer.insist(&Arc::new(log));
+        for log in [dir.stdout(&name), dir.stderr(&name), dir.restore_log(&name)] {
+            self.syncer.log(&log);
         }
         judged.sizes = sizes;
         judged.artifacts = leavings::files(&artifacts).unwrap_or_default();

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -22,7 +23,7 @@ use sweep::{End, Sweep, is_whole, listed};
 /// flight is the program's own word.
 struct References {
     sweep: Sweep,
-    made: Mutex<BTreeMap<Option<String>, PathBuf>>,
+    made: Mutex<BTreeMap<Vec<String>, PathBuf>>,
 }
 
 impl References {
@@ -32,9 +33,9 @@ impl References {
 
     /// The record to be expected of a run that stood there, and the exit code.
     fn expected(&self, stood: &Stood) -> (String, i32) {
-        let broken = stood.in_flight.as_ref().map(record::InFlight::label);
+        let broken: Vec<String> = stood.in_flight.iter().map(record::InFlight::label).collect();
         let mut made = self.made.lock().unwrap();
-        let runs = made.entry(broken.clone()).or_insert_with(|| self.sweep.reference(broken.as_deref()));
+        let runs = made.entry(broken.clone()).or_insert_with(|| self.sweep.reference(&broken));
         let id = listed(runs).0.remove(0);
         let summary = fs::read(runs.join(&id).join("summary.json")).unwrap();
         let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
@@ -53,8 +54,6 @@ struct Figures {
     /// Between two steps.
     between: u64,
     ended: u64,
-    /// Half-written files that lay about.
-    temporaries: usize,
     longest_clearing: Duration,
 }
 
@@ -65,7 +64,6 @@ impl Figures {
         self.in_flight += other.in_flight;
         self.between += other.between;
         self.ended += other.ended;
-        self.temporaries += other.temporaries;
         self.longest_clearing = self.longest_clearing.max(other.longest_clearing);
     }
 }
@@ -94,7 +92,10 @@ impl Dead<'_> {
         assert!(hidden.is_empty(), "{at}: {hidden:?}");
         let run = runs.join(&id);
         is_whole(&run);
-        sweep.is_readable(runs, &id);
+        // What lies there behind an operation lies there before the next one.
+        if at.contains(" before ") {
+            sweep.is_readable(runs, &id);
+        }
         let stood = Stood::of(&run);
         Some((id, stood))
     }
@@ -128,11 +129,12 @@ impl Dead<'_> {
 
 /// The step that was in flight says why it ended.
 fn is_dead_of_that(run: &Path, stood: &Stood, at: &str) {
-    let Some(dead) = &stood.in_flight else { return };
-    let journal = record::steps(run, dead.sub_run);
-    let line = journal.iter().find(|line| line["event"] == "step_finished" && line["index"] == dead.index).unwrap();
-    assert_eq!(line["verdict"], "error", "{at}");
-    assert!(line["reason"].as_str().is_some_and(|reason| reason.contains("the runner died")), "{at}: {line}");
+    for dead in &stood.in_flight {
+        let journal = record::steps(run, dead.sub_run);
+        let line = journal.iter().find(|line| line["event"] == "step_finished" && line["index"] == dead.index).unwrap();
+        assert_eq!(line["verdict"], "error", "{at}");
+        assert!(line["reason"].as_str().is_some_and(|reason| reason.contains("the runner died")), "{at}: {line}");
+    }
 }
 
 /// How many points of that name a trace tells of, and its last line.
@@ -147,37 +149,62 @@ fn dies_at(sweep: &Sweep, references: &References, point: u64) -> Option<Figures
     let runs = sweep.fresh_runs();
     let trace = runs.with_extension("trace");
     let end = sweep.run(&runs, &format!("kill:{point},trace:{}", trace.display()));
-    let (written, at) = traced(&trace, "after write a line");
-    if let End::Exit(code, said) = end {
-        let run = runs.join(&listed(&runs).0[0]);
-        assert_eq!(
-            code,
-            1,
-            "{said}{}{:?}",
-            fs::read_to_string(run.join("events.ldjson")).unwrap(),
-            (0..3).flat_map(|n| record::steps(&run, n)).collect::<Vec<_>>()
-        );
-        fs::remove_dir_all(&runs).unwrap();
-        return None;
+    let figures = match end {
+        End::Exit(code, said) => {
+            assert_eq!(code, 1, "{said}");
+            None
+        }
+        End::Killed => Some(has_died(sweep, references, &runs, &trace, &Stood::default())),
+    };
+    fs::remove_dir_all(&runs).unwrap();
+    figures
+}
+
+/// A run that died once and dies again at that point of its resume; `None` when it has fewer.
+fn dies_again_at(
+    sweep: &Sweep,
+    references: &References,
+    (first, before): (&Path, &Stood),
+    point: u64,
+) -> Option<Figures> {
+    let runs = sweep.fresh_runs();
+    let copied = Command::new("cp").arg("-a").arg(first.join(".")).arg(&runs).status().unwrap();
+    assert!(copied.success());
+    if before.in_flight.iter().any(|dead| dead.index == 0) {
+        sweep.move_away();
     }
-    let dead = Dead { sweep, runs, at };
+    let trace = runs.with_extension("trace");
+    let id = listed(&runs).0.remove(0);
+    let end = sweep.resume(&runs, &id, &format!("kill:{point},trace:{}", trace.display()));
+    let figures = match end {
+        End::Exit(code, said) => {
+            assert_eq!(code, references.expected(before).1, "{said}");
+            sweep.take_calls();
+            None
+        }
+        End::Killed => Some(has_died(sweep, references, &runs, &trace, before)),
+    };
+    fs::remove_dir_all(&runs).unwrap();
+    figures
+}
+
+/// A run whose runner is dead is what it must be, and ends as if nothing had happened. It had died before there.
+fn has_died(sweep: &Sweep, references: &References, runs: &Path, trace: &Path, before: &Stood) -> Figures {
+    let (written, at) = traced(trace, "after write a line");
+    let dead = Dead { sweep, runs: runs.to_path_buf(), at };
     let mut figures = Figures { points: 1, ..Figures::default() };
-    match dead.examine(&mut figures) {
-        None => {
-            figures.unborn = 1;
-            sweep.is_unborn(&dead.runs, &dead.at);
-        }
-        Some((id, stood)) => {
-            // Of what was written no line is missing.
-            assert_eq!(stood.lines, written, "{}", dead.at);
-            figures.in_flight = u64::from(stood.in_flight.is_some());
-            figures.between = u64::from(stood.in_flight.is_none() && !stood.has_ended);
-            figures.ended = u64::from(stood.has_ended);
-            dead.go_on(references, &id, &stood);
-        }
-    }
-    fs::remove_dir_all(&dead.runs).unwrap();
-    Some(figures)
+    let Some((id, stood)) = dead.examine(&mut figures) else {
+        figures.unborn = 1;
+        sweep.is_unborn(runs, &dead.at);
+        return figures;
+    };
+    // Of what was written no line is missing.
+    assert_eq!(stood.lines, before.lines + written, "{}", dead.at);
+    figures.in_flight = u64::from(!stood.in_flight.is_empty());
+    figures.between = u64::from(stood.in_flight.is_empty() && !stood.has_ended);
+    figures.ended = u64::from(stood.has_ended);
+    dead.go_on(references, &id, &stood.after(before));
+    figures
 }
 
 /// Tries points from the first one on, two at a time, each worker in a workspace of its own, until a run survives. All that
@@ -214,4 +241,40 @@ fn a_runner_killed_at_any_point_loses_nothing() {
     let figures = each_point(|sweep, point| dies_at(sweep, &references, point));
     assert!(figures.in_flight > 0 && figures.between > 0 && figures.unborn > 0 && figures.ended > 0, "{figures:?}");
     eprintln!("killed at every point, lost: 0, survivors: 0, in {:?}: {figures:?}", begin.elapsed());
+}
+
+/// A run that died in its n-th step, and again at any point of its resume.
+fn dies_twice(nth_step: usize) {
+    let begin = Instant::now();
+    let references = References::new();
+    let sweep = Sweep::new();
+    let trace = sweep.fresh_runs().with_extension("trace");
+    sweep.run(&sweep.fresh_runs(), &format!("trace:{}", trace.display()));
+    let passed = fs::read_to_string(&trace).unwrap();
+    let begins = passed.lines().filter(|line| line.ends_with(" after start a step")).nth(nth_step - 1).unwrap();
+    let point: u64 = begins.split(' ').next().unwrap().parse().unwrap();
+    let runs = sweep.fresh_runs();
+    assert_eq!(sweep.run(&runs, &format!("kill:{point}")), End::Killed);
+    let id = listed(&runs).0.remove(0);
+    sweep.settle(&runs, Some(&id));
+    let before = Stood::of(&runs.join(&id));
+    assert_eq!(before.in_flight.len(), 1);
+    let figures = each_point(|sweep, point| dies_again_at(sweep, &references, (&runs, &before), point));
+    assert!(figures.between > 0 && figures.ended > 0, "{figures:?}");
+    eprintln!("killed again at every point, lost: 0, survivors: 0, in {:?}: {figures:?}", begin.elapsed());
+}
+
+#[test]
+fn a_runner_killed_again_at_any_point_of_a_resume_loses_nothing() {
+    // The first of two repetitions at the last point: what is repeated goes on.
+    dies_twice(6);
+}
+
+/// Takes minutes: `cargo test --test it -- --ignored killed_again_early`.
+#[test]
+#[ignore = "takes minutes; run it with --ignored"]
+fn a_runner_killed_again_early_loses_nothing() {
+    // The first step of all, which has something to restore, and the one that fails by itself.
+    dies_twice(1);
+    dies_twice(4);
 }

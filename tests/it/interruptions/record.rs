@@ -34,10 +34,11 @@ const NOT_COMPARED: [&str; 7] =
 /// Where an interrupted run stood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stood {
-    /// The sub-run that was open: its rails were brought home by somebody else, and moved again.
-    pub open: Option<u64>,
-    /// The execution that was in flight.
-    pub in_flight: Option<InFlight>,
+    /// The sub-runs that were open, one at each time that it was interrupted: their rails were brought home by somebody
+    /// else, and moved again.
+    pub open: BTreeSet<u64>,
+    /// The executions that were in flight.
+    pub in_flight: BTreeSet<InFlight>,
     /// Executions of the open sub-run that have ended.
     pub finished: u64,
     /// Rails were told to leave, and nobody says that they are home.
@@ -86,7 +87,7 @@ impl Stood {
             let journal = steps(run, sub_run);
             stood.lines += journal.iter().filter(|line| line["by"] != "guardian").count();
             if !journal.iter().any(|line| is(line, "subrun_closed")) {
-                stood.open = Some(sub_run);
+                stood.open.insert(sub_run);
                 stood.finished = journal.iter().filter(|line| is(line, "step_finished")).count() as u64;
                 let moves = journal.iter().filter(|line| is(line, "rail_moving") || is(line, "rail_restored"));
                 stood.is_away = moves.last().is_some_and(|line| is(line, "rail_moving"));
@@ -96,14 +97,22 @@ impl Stood {
             for line in begun.filter(|line| !ended(&line["index"])) {
                 let (index, step) = (line["index"].as_u64().unwrap(), line["step"].as_str().unwrap());
                 let name = format!("{index:02}_{step}");
-                assert_eq!(stood.in_flight.replace(InFlight { sub_run, index, name }), None, "two at once");
+                assert!(stood.in_flight.is_empty(), "two at once");
+                stood.in_flight.insert(InFlight { sub_run, index, name });
             }
         }
         stood
     }
 
     fn is_in_flight(&self, sub_run: u64, value: &Value) -> bool {
-        self.in_flight.as_ref().is_some_and(|dead| dead.sub_run == sub_run && value["index"] == dead.index)
+        self.in_flight.iter().any(|dead| dead.sub_run == sub_run && value["index"] == dead.index)
+    }
+
+    /// The same run, which had stood elsewhere before.
+    pub fn after(mut self, before: &Self) -> Self {
+        self.open.extend(&before.open);
+        self.in_flight.extend(before.in_flight.iter().cloned());
+        self
     }
 }
 
@@ -126,7 +135,7 @@ pub fn record(sweep: &Sweep, runs: &Path, id: &str, stood: &Stood) -> String {
     for sub_run in 0..3 {
         for mut line in steps(&run, sub_run) {
             let event = line["event"].as_str().unwrap().to_owned();
-            if event.starts_with("rail_") && stood.open == Some(sub_run) {
+            if event.starts_with("rail_") && stood.open.contains(&sub_run) {
                 continue;
             }
             if stood.is_in_flight(sub_run, &line) {
@@ -143,7 +152,7 @@ pub fn record(sweep: &Sweep, runs: &Path, id: &str, stood: &Stood) -> String {
         let name = path.strip_prefix(&run).unwrap().to_string_lossy().into_owned();
         let shown = settled(&name);
         let last = path.file_name().unwrap().to_string_lossy().into_owned();
-        let is_dead = stood.in_flight.as_ref().is_some_and(|dead| {
+        let is_dead = stood.in_flight.iter().any(|dead| {
             let below = name.strip_prefix(&format!("subruns/{id}-s{:02}/", dead.sub_run)).unwrap_or_default();
             below.split('/').any(|part| part.starts_with(&dead.name))
         });
@@ -179,9 +188,10 @@ fn rows(run: &Path, stood: &Stood) -> String {
     for row in reader.records() {
         let row = row.unwrap();
         let of = |name: &str| columns.iter().position(|column| column == name).and_then(|at| row.get(at)).unwrap();
-        let is_dead = stood.in_flight.as_ref().is_some_and(|dead| {
-            of("subrun_index") == dead.sub_run.to_string() && of("index") == dead.index.to_string()
-        });
+        let is_dead = stood
+            .in_flight
+            .iter()
+            .any(|dead| of("subrun_index") == dead.sub_run.to_string() && of("index") == dead.index.to_string());
         let unknown = ["exit_code", "signal", "reason"];
         let cells = columns.iter().zip(&row).filter(|(column, _)| {
             let volatile =

@@ -159,14 +159,14 @@ impl Sweep {
 
     /// Runs it once undisturbed, with these executions ending in error by themselves; `01_second` of sub-run `s02` is
     /// `s02-01_second`. Returns the runs folder.
-    pub fn reference(&self, broken: Option<&str>) -> PathBuf {
-        if let Some(broken) = broken {
+    pub fn reference(&self, broken: &[String]) -> PathBuf {
+        for broken in broken {
             self.bench.write(&format!("broken/{broken}"), "");
         }
         let runs = self.fresh_runs();
         let end = self.run(&runs, "");
         assert!(matches!(end, End::Exit(1 | 4, _)), "{end:?}");
-        if broken.is_some() {
+        if !broken.is_empty() {
             fs::remove_dir_all(self.bench.path("broken")).unwrap();
         }
         runs
@@ -189,6 +189,11 @@ impl Sweep {
     /// Whether what the first step moves by itself is away.
     pub fn is_away(&self) -> bool {
         self.bench.path("away").exists()
+    }
+
+    /// As if the first step had just moved it.
+    pub fn move_away(&self) {
+        self.bench.write("away", "");
     }
 
     /// Where the regulator stands, in microvolts; it need not have been asked yet.
