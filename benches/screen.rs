@@ -22,7 +22,7 @@ use road_runner::domain::keymap::Keymap;
 use road_runner::domain::run_state::{RunHeader, RunState};
 use road_runner::domain::theme::Depth;
 use road_runner::domain::time::Timestamp;
-use road_runner::domain::verdict::Verdict;
+use road_runner::domain::verdict::{Effects, Verdict};
 use road_runner::input::themes::Themes;
 use road_runner::store::layout::RunDir;
 use road_runner::store::run_id::RunId;
@@ -116,7 +116,7 @@ fn finish(index: u32) -> Vec<Recorded> {
     let verdict = if index % 60 > 40 { Verdict::Fail } else { Verdict::Pass };
     let events: [RunEvent; 3] = [
         SubrunStarted { id: id.clone(), index }.into(),
-        SubrunClosed { verdict, reason: None }.into(),
+        SubrunClosed { verdict, reason: None, effects: Effects::new() }.into(),
         SubrunFinished { id, index, verdict, effects: std::collections::BTreeSet::new(), reason: None }.into(),
     ];
     let seq = u64::from(index) * 3;

@@ -40,6 +40,7 @@ pub fn large_run(workspace: &Workspace) -> RunDir {
     atomic::replace_json_indented(&dir.sysinfo(), &sysinfo).expect("a record");
     let program = workspace.path().join("diags/mem_pattern.sh").to_string_lossy().into_owned();
     let orders = Orders {
+        retry_crashed: 0,
         boot_id: Some("4f6e2f1e-6f0e-4b3b-9a51-0d9a1b2c3d4e".to_owned()),
         pid: 4242,
         programs: BTreeMap::from([(Name::new("mem_pattern").expect("a name"), program)]),

@@ -338,6 +338,13 @@ pub enum Runs {
         #[arg(long)]
         now: bool,
     },
+    /// Check that stored runs are whole and unchanged, and find what dead runs left behind
+    #[command(after_help = help::VERIFY)]
+    Verify {
+        /// `latest`, a unique prefix of a run id, or a prefix of a plan's digest [default: all runs]
+        #[arg(value_name = "ID")]
+        run: Option<String>,
+    },
 }
 
 /// Margin profiles.

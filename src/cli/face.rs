@@ -13,10 +13,15 @@ use crate::commands::run::Face;
 use crate::domain::event::Recorded;
 use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
+use crate::engine::signals;
 use crate::headless::confirm;
 use crate::headless::output::Output;
 use crate::headless::progress::{Progress, Verbosity};
 use crate::store::journal;
+
+/// What is said to whoever presses ctrl-z.
+const NOT_SUSPENDED: &str =
+    "a run is not suspended: nobody would watch its step and bring its rails home; ctrl-c ends it";
 
 /// Lines on a terminal or in a log.
 pub struct Lines {
@@ -54,6 +59,11 @@ impl Face for Lines {
     fn watch(&mut self, state: RunState, _dir: &Path) -> Sender<Recorded> {
         let (events, received) = mpsc::channel();
         let (form, verbosity) = (self.form, self.verbosity);
+        // Whoever asks in vain should know; where there can be no thread the run minds it as little.
+        drop(signals::when_suspended(|| {
+            let clear = if width_of_stderr().is_some() { "\r\x1b[K" } else { "" };
+            Output::stderr().text(&format!("{clear}{NOT_SUSPENDED}\n"));
+        }));
         self.printer = Some(std::thread::spawn(move || {
             let mut out = Output::stdout();
             let progress = Progress::new(state, io::stderr(), verbosity, width_of_stderr());
@@ -94,7 +104,7 @@ fn terminal() -> Option<(File, File)> {
 }
 
 /// Columns of the terminal behind stderr, if it is one that can be moved about in.
-fn width_of_stderr() -> Option<u16> {
+pub fn width_of_stderr() -> Option<u16> {
     let stderr = io::stderr();
     if !stderr.is_terminal() || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
         return None;

@@ -10,7 +10,7 @@ Exit codes:
   4    the rig failed, or artifacts could not be written
   5    nothing was judged: all skipped
   6    inconclusive
-  129, 130, 143  ended by SIGHUP, by SIGINT or the operator, by SIGTERM";
+  129, 130, 131, 143  ended by SIGHUP, by SIGINT or the operator, by SIGQUIT, by SIGTERM";
 
 /// What the program is.
 pub const ABOUT: &str = "\
@@ -161,6 +161,21 @@ Example:
   road_runner runs stop latest --now
 
 Exit codes: 0 asked to stop, 2 no such run or not running, 4 could not be signalled";
+
+/// Of `runs verify`.
+pub const VERIFY: &str = "\
+Every file must be readable, the journals in order, the summaries what the journals say, and every file what it was when \
+the run ended, by the hashes that were recorded then (hashes.json). A run that is going on, was interrupted or has no hashes \
+is no damage; that is noted, and so are torn ends of journals, half-written files, rails that are not home and processes \
+that dead runs left. Under each finding stands how to mend it. Nothing is changed.
+
+The hashes show what was damaged or edited, not who did it: whoever may write to the runs folder may write new ones.
+
+Examples:
+  road_runner runs verify
+  road_runner runs verify latest --output json | jq '.[].findings[] | select(.damage)'
+
+Exit codes: 0 no damage, 2 no such run, 4 something is damaged or cannot be read";
 
 /// Of `margins-list`.
 pub const MARGINS_LIST: &str = "\

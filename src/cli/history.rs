@@ -2,21 +2,25 @@
 
 use std::cell::Cell;
 use std::io::{self, Write};
+use std::time::{Duration, Instant};
 
 use crate::cli::args::{OutputForm, Runs};
 use crate::cli::console::Console;
-use crate::cli::face::event_line;
+use crate::cli::face::{event_line, width_of_stderr};
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::run_filter::RunFilter;
 use crate::commands::runs::{self, How};
+use crate::commands::verify::{self, News};
 use crate::commands::{self, stored};
 use crate::domain::run_state::RunState;
+use crate::domain::sanitize;
 use crate::domain::verdict::exit;
 use crate::headless;
 use crate::headless::history::{self, RunRow};
 use crate::headless::output::Output;
 use crate::headless::progress::{self, Progress, Verbosity};
+use crate::headless::verify::{self as lines, Totals};
 
 /// Does what was asked.
 pub fn run(context: &Context, command: Runs, console: &mut Console) -> Result<u8, Failure> {
@@ -31,7 +35,52 @@ pub fn run(context: &Context, command: Runs, console: &mut Console) -> Result<u8
             console.err.line(&format!("asked process {} to stop {} {when}", holder.pid, holder.run_id.escape_debug()));
             Ok(exit::PASS)
         }
+        Runs::Verify { run } => verification(context, run.as_deref(), console),
     }
+}
+
+/// How often the place of the work is drawn anew.
+const REDRAW: Duration = Duration::from_millis(100);
+
+fn verification(context: &Context, asked: Option<&str>, console: &mut Console) -> Result<u8, Failure> {
+    let Console { out, err, form, verbosity, .. } = console;
+    let (human, verbosity) = (*form == OutputForm::Human, *verbosity);
+    let width = width_of_stderr().filter(|_| verbosity != Verbosity::Quiet);
+    let (mut all, mut totals) = (vec![], Totals::default());
+    let mut drawn: Option<Instant> = None;
+    let verified = verify::verify(context, asked, &mut |news| match (news, width) {
+        (News::At { run_id, done, of, bytes }, Some(width)) => {
+            if drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW) {
+                drawn = Some(Instant::now());
+                err.text(&format!("\r{}\x1b[K", lines::progress(run_id, done, of, bytes, width.into())));
+            }
+        }
+        (News::At { .. }, None) => {}
+        (News::Done(run), _) => {
+            totals.add(&run);
+            if human {
+                let text = lines::lines(&run, verbosity);
+                // What is drawn on the same screen must be gone first.
+                if !text.is_empty() && drawn.take().is_some() {
+                    err.text("\r\x1b[K");
+                }
+                out.text(&text);
+                out.flush();
+            } else {
+                all.push(run);
+            }
+        }
+    });
+    if drawn.is_some() {
+        err.text("\r\x1b[K");
+    }
+    verified?;
+    match (human, totals) {
+        (false, _) => out.json(&all),
+        (true, Totals { sound: 0, noted: 0, damaged: 0 }) => out.line(&no_run(context)),
+        (true, _) => out.line(&totals.line()),
+    }
+    Ok(if totals.damaged > 0 { exit::RIG } else { exit::PASS })
 }
 
 fn list(context: &Context, filter: Option<&str>, console: &mut Console) -> Result<u8, Failure> {
@@ -40,13 +89,16 @@ fn list(context: &Context, filter: Option<&str>, console: &mut Console) -> Resul
     let rows: Vec<RunRow> = all.iter().filter(|entry| filter.matches(entry)).map(RunRow::new).collect();
     console.result(&rows, || {
         if rows.is_empty() {
-            let folder = crate::domain::sanitize::escaped(&context.runs.display().to_string()).into_owned();
             let matching = if all.is_empty() { "" } else { " matches the filter" };
-            return format!("no run in {folder}{matching}\n");
+            return format!("{}{matching}\n", no_run(context));
         }
         history::table(rows.iter().cloned()).text()
     });
     Ok(exit::PASS)
+}
+
+fn no_run(context: &Context) -> String {
+    format!("no run in {}", sanitize::escaped(&context.runs.display().to_string()))
 }
 
 fn compare(context: &Context, then: &str, now: &str, console: &mut Console) -> Result<u8, Failure> {

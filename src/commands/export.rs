@@ -12,10 +12,11 @@ use crate::report::gather;
 use crate::store::StoreError;
 use crate::store::atomic;
 use crate::store::record::{Damage, Record};
+use crate::store::seal;
 
 /// Where rows go.
 pub enum Target<'t> {
-    /// Into the run's directory, as `export.csv` or `export.json`.
+    /// Into the run's directory, as `export.csv` or `export.json`; where the run is sealed, the file is sealed again.
     Run,
     /// Into a file, against the current folder.
     File(PathBuf),
@@ -45,7 +46,9 @@ pub fn export(context: &Context, asked: &str, form: RowForm, target: Target<'_>)
                 RowForm::Csv => record.entry.dir.export_csv(),
                 RowForm::Json => record.entry.dir.export_json(),
             };
+            let hold = seal::hold(&record.entry.dir);
             let damage = replaced(&record, form, &path)?;
+            hold.renew(std::slice::from_ref(&path))?;
             (path, damage)
         }
         Target::File(path) => {

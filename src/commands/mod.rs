@@ -28,6 +28,7 @@ pub mod runs;
 pub mod stored;
 pub mod survivors;
 pub mod themes;
+pub mod verify;
 pub mod violations;
 pub mod workspace;
 

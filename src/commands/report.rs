@@ -21,6 +21,7 @@ use crate::store::StoreError;
 use crate::store::atomic;
 use crate::store::history::RunEntry;
 use crate::store::record::{Damage, Record};
+use crate::store::seal;
 
 /// What was written of a run.
 #[derive(Debug, Default)]
@@ -61,10 +62,14 @@ pub fn report(context: &Context, asked: &str) -> Result<(Reported, Written), Fai
     Ok((reported, written))
 }
 
-/// Writes the reports of a run, and before them its CSV where that is asked for.
+/// Writes the reports of a run, and before them its CSV where that is asked for. Where the run is sealed, these files are
+/// sealed again.
 pub fn write(context: &Context, entry: RunEntry, with_csv: bool) -> Written {
     let mut written = Written::default();
+    let hold = seal::hold(&entry.dir);
     written.error = write_all(context, entry, with_csv, &mut written).err();
+    let sealed = hold.renew(&written.files);
+    written.error = written.error.or(sealed.err());
     written
 }
 

@@ -179,6 +179,7 @@ pub fn resume(
         let again = || Ok(prepare(context, entry_again(context, entry))?.prepared);
         run::confirm(context, prepared, asked.options, face, &again)?;
     }
+    let signals = run::listen()?;
     let holder = homecoming::holder(&context.roots, &id.to_string());
     let host_wide = !asked.options.allow_concurrent;
     let _host = host_wide.then(|| run::host_lock(context, &holder)).transpose()?;
@@ -217,7 +218,7 @@ pub fn resume(
     };
     let options = Options { max_fail: left.max_fail, ..asked.options };
     let begun =
-        Begun { id: entry.id.clone(), dir: entry.dir.clone(), state: left.state, sysinfo, resume: Some(resumption) };
+        Begun { id: entry.id.clone(), dir: entry.dir.clone(), state: left.state, sysinfo, signals, resume: Some(resumption) };
     run::execute(context, &prepared.admitted, begun, options, face)
 }
 

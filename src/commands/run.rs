@@ -20,6 +20,7 @@ use crate::domain::verdict::exit;
 use crate::engine::dispatcher::Resumption;
 use crate::engine::homecoming;
 use crate::engine::runner::{self, Job};
+use crate::engine::signals::Signals;
 use crate::host::command::Limits;
 use crate::host::roots;
 use crate::host::sysinfo::{Snapshot, Sysinfo};
@@ -30,6 +31,7 @@ use crate::store::history;
 use crate::store::layout::RunDir;
 use crate::store::lock::{Holder, Lock, LockScope};
 use crate::store::run_id::RunId;
+use crate::store::seal;
 
 /// How a plan is to be run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -84,6 +86,7 @@ pub fn run(
     again: &dyn Fn() -> Result<Prepared, Failure>,
 ) -> Result<Ended, Failure> {
     confirm(context, prepared, options, face, again)?;
+    let signals = listen()?;
     let draft = record::draft(
         context,
         &NewRecord {
@@ -105,8 +108,14 @@ pub fn run(
     let sysinfo = Sysinfo::started(snapshot(context, prepared.plan(), options));
     atomic::replace_json_indented(&draft.dir().sysinfo(), &sysinfo)?;
     let (dir, state) = draft.publish()?;
-    let begun = Begun { id, dir, state, sysinfo, resume: None };
+    let begun = Begun { id, dir, state, sysinfo, signals, resume: None };
     execute(context, &prepared.admitted, begun, options, face)
+}
+
+/// From here on whoever asks to stop is heard by the run, which ends as it should: nothing that is being brought home, and
+/// nothing of the record, is left half done.
+pub(super) fn listen() -> Result<Signals, Failure> {
+    Signals::listen().map_err(|error| Failure::rig(format!("failed to listen to signals: {error}")))
 }
 
 /// What dead runs left running is ended, and their rails go home, before anything else is started.
@@ -132,6 +141,7 @@ pub(super) struct Begun {
     pub dir: RunDir,
     pub state: RunState,
     pub sysinfo: Sysinfo,
+    pub signals: Signals,
     /// How it was left, if it was.
     pub resume: Option<Resumption>,
 }
@@ -144,7 +154,7 @@ pub(super) fn execute(
     options: Options<'_>,
     face: &mut dyn Face,
 ) -> Result<Ended, Failure> {
-    let Begun { id, dir, state, sysinfo, resume } = begun;
+    let Begun { id, dir, state, sysinfo, signals, resume } = begun;
     let events = face.watch(state.clone(), dir.root());
     let job = Job {
         plan: plan.clone(),
@@ -160,6 +170,7 @@ pub(super) fn execute(
         retry_crashed: options.retry_crashed,
         // This very program, also where its file was replaced in the meantime.
         guardian: Some(PathBuf::from("/proc/self/exe")),
+        signals,
         events,
     };
     let finish = runner::run(job).map_err(|error| Failure::rig(format!("failed to {error}")))?;
@@ -180,8 +191,12 @@ pub(super) fn finished(
     ended(finish, dir, late, reports)
 }
 
+/// What a run came to. Seals its record, so that nothing may be written to it any more.
 fn ended(finish: runner::Finish, dir: &RunDir, late: Option<String>, reports: Written) -> Ended {
-    let record_error = finish.record_error.or(late).or_else(|| reports.missing());
+    // Of a record that broke off nobody knows what it should be, and it may be resumed.
+    let sealed = if finish.record_error.is_none() { seal::write(dir) } else { Ok(()) };
+    let unsealed = sealed.err().map(|error| error.to_string());
+    let record_error = finish.record_error.or(late).or_else(|| reports.missing()).or(unsealed);
     let lost = record_error.is_some()
         && matches!(finish.exit_code, exit::PASS | exit::FAIL | exit::NOTHING | exit::INCONCLUSIVE);
     let exit_code = if lost { exit::RIG } else { finish.exit_code };

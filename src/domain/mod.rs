@@ -41,3 +41,4 @@ pub mod theme;
 pub mod time;
 pub mod units;
 pub mod verdict;
+pub mod verification;

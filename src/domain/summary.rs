@@ -123,22 +123,61 @@ pub struct Rows<'s> {
     sub_runs: &'s [SubRunState],
 }
 
+impl Rows<'_> {
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        self.experiment.sub_runs()
+    }
+
+    /// One of them.
+    pub fn row(&self, index: u32) -> SubRunRow {
+        SubRunRow {
+            id: self.header.sub_run_id(self.count(), index),
+            index,
+            point: self.experiment.point(index).unwrap_or_default(),
+            verdict: self.sub_runs.get(index as usize).and_then(|s| s.verdict),
+        }
+    }
+}
+
 impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let count = self.experiment.sub_runs();
+        let count = self.count();
         let mut rows = serializer.serialize_seq(Some(count as usize))?;
         for index in 0..count {
-            let row = SubRunRow {
-                id: self.header.sub_run_id(count, index),
-                index,
-                point: self.experiment.point(index).unwrap_or_default(),
-                verdict: self.sub_runs.get(index as usize).and_then(|s| s.verdict),
-            };
+            let row = self.row(index);
             // On one line, also where the rest is indented: half the bytes, and a table to look at.
             let row = serde_json::value::to_raw_value(&row).map_err(serde::ser::Error::custom)?;
             rows.serialize_element(&row)?;
         }
         rows.end()
+    }
+}
+
+impl<R> RunSummary<R> {
+    /// The same with other rows.
+    pub fn with_rows<S>(self, subruns: S) -> RunSummary<S> {
+        RunSummary {
+            format_version: self.format_version,
+            run_id: self.run_id,
+            status: self.status,
+            verdict: self.verdict,
+            flow: self.flow,
+            margin: self.margin,
+            unit: self.unit,
+            global_seed: self.global_seed,
+            plan_digest: self.plan_digest,
+            source_run: self.source_run,
+            host: self.host,
+            profile: self.profile,
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            road_runner_version: self.road_runner_version,
+            exit_code: self.exit_code,
+            counts: self.counts,
+            stop_reason: self.stop_reason,
+            subruns,
+        }
     }
 }
 

@@ -14,6 +14,14 @@ pub struct Flaky {
     pub of: u32,
 }
 
+impl Flaky {
+    /// Whether no larger part of these passed than of the others.
+    pub fn is_no_surer_than(self, other: Self) -> bool {
+        let cross = |pass: u32, of: u32| u64::from(pass) * u64::from(of);
+        cross(self.pass, other.of) <= cross(other.pass, self.of)
+    }
+}
+
 /// What repetitions of one combination come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
@@ -112,6 +120,20 @@ mod tests {
             check(PassRule::Any, &[Pass, stands, Fail], stands, None);
         }
         assert_eq!(repetitions(PassRule::All, &[]), None);
+    }
+
+    #[test]
+    fn the_least_sure_of_many() {
+        let check = |one: (u32, u32), other: (u32, u32), expected| {
+            let flaky = |(pass, of)| Flaky { pass, of };
+            assert_eq!(flaky(one).is_no_surer_than(flaky(other)), expected, "{one:?} {other:?}");
+        };
+        check((1, 3), (1, 2), true);
+        check((2, 3), (1, 2), false);
+        check((1, 2), (2, 4), true);
+        // So many repetitions are allowed, and their product is more than 32 bits hold.
+        check((50_000, 100_000), (99_999, 100_000), true);
+        check((99_999, 100_000), (50_000, 100_000), false);
     }
 
     #[test]

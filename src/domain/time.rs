@@ -36,12 +36,13 @@ impl Timestamp {
         self.0.format("%Y%m%dT%H%M%SZ").to_string()
     }
 
-    /// Reads RFC 3339.
+    /// Reads RFC 3339. An offset or a leap second may lead out of the years that it can write: then it is none.
     pub fn parse(text: &str) -> Option<Self> {
         // As we write it ourselves by hand, a record being full of them; anything else goes the long way.
-        own_form(text.as_bytes())
-            .map(Self)
-            .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|m| Self::new(m.with_timezone(&Utc))))
+        own_form(text.as_bytes()).map(Self).or_else(|| {
+            let moment = Self::new(DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc));
+            (0..=9999).contains(&moment.0.year()).then_some(moment)
+        })
     }
 }
 
@@ -187,6 +188,18 @@ mod tests {
         check(11_250, "11.2s");
         check(754_000, "12m34s");
         check(3_725_000, "1h02m");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_not_read() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(Timestamp::parse(text).map(|moment| moment.to_string()).as_deref(), expected, "{text}");
+        };
+        check("9999-12-31T23:59:59.999Z", Some("9999-12-31T23:59:59.999Z"));
+        check("9999-12-31T23:59:60.999Z", None);
+        check("9999-12-31T23:59:59-00:01", None);
+        check("0000-01-01T00:00:00+00:00", Some("0000-01-01T00:00:00.000Z"));
+        check("0000-01-01T00:00:00+00:01", None);
     }
 
     #[test]

@@ -153,6 +153,8 @@ pub enum CancelReason {
     RecordFailed,
     /// A second SIGINT: kill.
     Kill,
+    /// SIGQUIT: kill at once.
+    Quit,
 }
 
 impl CancelReason {
@@ -170,12 +172,18 @@ impl CancelReason {
             Self::SafetyViolation => "safety_violation",
             Self::RecordFailed => "record_failed",
             Self::Kill => "kill",
+            Self::Quit => "quit",
         }
     }
 
     /// Whether the operator or a signal asked for it (the run is `cancelled`); otherwise a rule did (`completed`).
     pub const fn is_asked(self) -> bool {
-        matches!(self, Self::StopAfterStep | Self::Hangup | Self::Terminate | Self::Interrupt | Self::Kill)
+        matches!(self, Self::StopAfterStep | Self::Hangup | Self::Terminate | Self::Interrupt) || self.kills()
+    }
+
+    /// Whether what runs is killed without a grace.
+    pub const fn kills(self) -> bool {
+        matches!(self, Self::Kill | Self::Quit)
     }
 
     /// Whether it holds for whoever goes on with the run as well: a rule of the plan, not a wish or a trouble of the moment.
@@ -202,6 +210,7 @@ impl CancelReason {
             Self::SafetyViolation => "a step about to start was outside the bounds in force",
             Self::RecordFailed => "the record could not be written",
             Self::Kill => "interrupted twice by the operator",
+            Self::Quit => "SIGQUIT",
         }
     }
 }
@@ -230,14 +239,19 @@ pub mod exit {
     pub const HANGUP: u8 = 129;
     /// Ended by SIGINT or the operator.
     pub const INTERRUPT: u8 = 130;
+    /// Ended by SIGQUIT.
+    pub const QUIT: u8 = 131;
     /// Ended by SIGTERM.
     pub const TERMINATE: u8 = 143;
+
+    /// Ended by a signal, whichever.
+    pub const SIGNALLED: [u8; 4] = [INTERRUPT, TERMINATE, HANGUP, QUIT];
 
     /// Every code with its meaning, in the order in which they are looked at: the first that applies.
     pub const TABLE: [(&[u8], &str); 8] = [
         (&[USAGE], "bad usage or invalid input"),
         (&[SAFETY], "safety violation, or the limits were declined"),
-        (&[INTERRUPT, TERMINATE, HANGUP], "ended by SIGINT or the operator, by SIGTERM, by SIGHUP"),
+        (&SIGNALLED, "ended by SIGINT or the operator, by SIGTERM, by SIGHUP, by SIGQUIT"),
         (&[RIG], "artifacts could not be written"),
         (&[FAIL], "the unit failed somewhere: `fail`, `timeout` or `crashed`"),
         (&[RIG], "the rig failed: `error`"),
@@ -256,7 +270,7 @@ pub mod exit {
         rig_failed: bool,
         dry_run: bool,
     ) -> u8 {
-        use CancelReason::{Hangup, RecordFailed, RestoreFailed, SafetyViolation, Terminate};
+        use CancelReason::{Hangup, Quit, RecordFailed, RestoreFailed, SafetyViolation, Terminate};
         // Several may have come one after the other: the first row of the table that applies, and the gravest in it.
         if cancels.contains(&SafetyViolation) {
             return SAFETY;
@@ -264,6 +278,7 @@ pub mod exit {
         match cancels.iter().rfind(|reason| reason.is_asked()) {
             Some(Terminate) => return TERMINATE,
             Some(Hangup) => return HANGUP,
+            Some(Quit) => return QUIT,
             Some(_) => return INTERRUPT,
             None if cancels.contains(&RecordFailed) => return RIG,
             None => {}
@@ -305,6 +320,7 @@ mod tests {
         }
         check(Some(CancelReason::Terminate), Fail, true, false, 143);
         check(Some(CancelReason::Hangup), Fail, true, false, 129);
+        check(Some(CancelReason::Quit), Fail, true, false, 131);
         check(Some(CancelReason::RecordFailed), Fail, true, false, 4);
         for verdict in [Fail, Timeout, Crashed] {
             check(none, verdict, true, false, 1);
@@ -332,6 +348,7 @@ mod tests {
         assert_eq!(several(&[CancelReason::SafetyViolation, CancelReason::Kill]), 3);
         assert_eq!(several(&[CancelReason::Interrupt, CancelReason::RecordFailed]), 130);
         assert_eq!(several(&[CancelReason::MaxFail, CancelReason::Hangup, CancelReason::Terminate]), 143);
+        assert_eq!(several(&[CancelReason::Interrupt, CancelReason::Kill, CancelReason::Quit]), 131);
     }
 
     #[test]
@@ -365,6 +382,7 @@ mod tests {
             R::SafetyViolation,
             R::RecordFailed,
             R::Kill,
+            R::Quit,
         ];
         assert!(by_gravity.is_sorted());
         for reason in by_gravity {
@@ -374,6 +392,6 @@ mod tests {
         let finishing: Vec<R> = by_gravity.into_iter().filter(|r| r.lets_step_finish()).collect();
         assert_eq!(finishing, [R::StopRun, R::MaxFail, R::TooHot, R::StopAfterStep]);
         let asked: Vec<R> = by_gravity.into_iter().filter(|r| r.is_asked()).collect();
-        assert_eq!(asked, [R::StopAfterStep, R::Hangup, R::Terminate, R::Interrupt, R::Kill]);
+        assert_eq!(asked, [R::StopAfterStep, R::Hangup, R::Terminate, R::Interrupt, R::Kill, R::Quit]);
     }
 }

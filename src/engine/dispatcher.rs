@@ -188,6 +188,7 @@ impl Dispatcher {
                 self.cancel(now, reason, None);
             }
             Input::Terminate => self.cancel(now, CancelReason::Terminate, None),
+            Input::Quit => self.cancel(now, CancelReason::Quit, None),
             Input::Hangup => self.cancel(now, CancelReason::Hangup, None),
             Input::StopAfterStep => self.cancel(now, CancelReason::StopAfterStep, None),
             Input::RecordFailed(detail) => self.record_failed(now, detail),

@@ -242,6 +242,7 @@ fn reasons_and_codes() {
         let last = bench.ends(Verdict::Pass);
         assert_eq!(bench.finish_from(last), code, "{inputs:?}");
     };
+    let hup_again = Input::Hangup;
     let (int, term, hup, usr) = (Input::Interrupt, Input::Terminate, Input::Hangup, Input::StopAfterStep);
     check(vec![usr.clone()], "+cancelling:stop_after_step", "finish:130");
     check(vec![hup.clone()], "TERM +cancelling:hangup", "finish:129");
@@ -254,6 +255,8 @@ fn reasons_and_codes() {
     check(vec![term.clone(), usr], "TERM +cancelling:terminate | ", "finish:143");
     check(vec![term, int.clone()], "TERM +cancelling:terminate | +cancelling:interrupt", "finish:130");
     check(vec![int.clone(), int], "TERM +cancelling:interrupt | KILL +cancelling:kill", "finish:130");
+    check(vec![Input::Quit], "KILL +cancelling:quit", "finish:131");
+    check(vec![hup_again, Input::Quit, Input::Interrupt], "TERM +cancelling:hangup | KILL +cancelling:quit | ", "finish:131");
     check(vec![Input::RecordFailed("full".to_owned())], "TERM +cancelling:record_failed", "finish:4");
     check(vec![Input::LogFailed("no holes".to_owned())], "TERM", "finish:0");
 }

@@ -83,6 +83,8 @@ pub enum Input {
     Terminate,
     /// SIGHUP.
     Hangup,
+    /// SIGQUIT: kills at once.
+    Quit,
     /// SIGUSR1: finish the step in flight, then stop.
     StopAfterStep,
     /// The record cannot be written. The rest of the effects that it came from are not performed.

@@ -15,6 +15,7 @@ use crate::store::left_running;
 use crate::store::lock::Holder;
 use crate::store::rails::{KeptRails, away};
 use crate::store::run_id::RunId;
+use crate::store::seal::{self, Hold};
 
 use super::effect;
 use super::environment::BaseEnvironment;
@@ -68,10 +69,12 @@ pub async fn bring_home(reaper: &Reaper, dir: &RunDir, id: &RunId, hands: &Hands
     let Some(mut kept) = KeptRails::read(dir)?.filter(|kept| !kept.is_home) else { return Ok(effect::Home::new()) };
     let gear = gear(&kept, dir, id, hands);
     let home = gear.home(reaper, &kept.nominal).await;
-    let recorded = record(dir, &home, hands.by);
+    // A run whose rails did not come home with it may be sealed.
+    let hold = seal::hold(dir);
+    let recorded = record(dir, &hold, &home, hands.by);
     if home.values().all(Result::is_ok) {
         kept.is_home = true;
-        kept.write(dir).and(recorded)?;
+        kept.write(dir).and_then(|()| hold.renew(&[dir.rails()])).and(recorded)?;
     }
     Ok(home)
 }
@@ -96,18 +99,21 @@ fn gear(kept: &KeptRails, dir: &RunDir, id: &RunId, hands: &Hands) -> Gear {
 }
 
 /// Adds the lines to the journal of the sub-run that moved the rails.
-fn record(dir: &RunDir, home: &effect::Home, by: RestoredBy) -> Result<(), StoreError> {
+fn record(dir: &RunDir, hold: &Hold, home: &effect::Home, by: RestoredBy) -> Result<(), StoreError> {
     let Some(away) = away(dir)?.filter(|away| !away.rails.is_empty()) else { return Ok(()) };
     let mut last = None;
     let seen = JournalTail::new(&dir.events()).poll(&mut |line| last = last.max(Some(line.seq)));
-    let (mut journal, own) = JournalWriter::resume(&dir.subrun(&away.sub_run)?.steps())?;
+    let steps = dir.subrun(&away.sub_run)?.steps();
+    let is_intact = hold.is_intact(&steps);
+    let (mut journal, own) = JournalWriter::resume(&steps)?;
     seen?;
     let next = last.max(own).map_or(0, |last| last + 1);
     for (seq, (rail, outcome)) in (next..).zip(home.iter().filter(|(rail, _)| away.rails.contains_key(*rail))) {
         let event = event(rail, outcome, by);
         journal.append(&Recorded { seq, at: Timestamp::new(chrono::Utc::now()), event })?;
     }
-    journal.sync()
+    journal.sync()?;
+    if is_intact { hold.renew(&[steps]) } else { Ok(()) }
 }
 
 fn event(rail: &Name, outcome: &Result<crate::domain::event::RailLevel, String>, by: RestoredBy) -> RunEvent {

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use crate::domain::time::Timestamp;
-use crate::domain::verdict::CancelReason;
 
 use super::effect::{EndCause, Ending, Now};
 
@@ -115,7 +114,7 @@ impl InFlight {
 
     /// It must end. The first cause is the one that is told; a kill hurries what is under way.
     pub fn end(&mut self, now: Now, cause: EndCause) -> Option<Order> {
-        let kill = cause == EndCause::Cancelled(CancelReason::Kill);
+        let kill = matches!(cause, EndCause::Cancelled(reason) if reason.kills());
         // A leader that has ended by itself keeps its verdict, whatever is done to what it left.
         if self.leader_end.is_none() && self.cause.is_none() {
             self.cause = Some(cause);
@@ -190,6 +189,7 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::verdict::CancelReason;
     use CancelReason::{Interrupt, Kill};
 
     fn at(ms: u64) -> Now {

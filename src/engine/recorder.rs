@@ -7,6 +7,7 @@ use crate::domain::event::{Journal, Recorded};
 use crate::store::StoreError;
 use crate::store::journal::JournalWriter;
 use crate::store::layout::{RunDir, SubRunDir};
+use crate::store::reserve::Reserve;
 
 /// Both journals of the moment and whoever listens.
 #[derive(Debug)]
@@ -14,17 +15,21 @@ pub struct Recorder {
     events: JournalWriter,
     steps: Option<JournalWriter>,
     listener: Sender<Recorded>,
+    /// Room for the lines that end the run on a full disk.
+    reserve: Reserve,
 }
 
 impl Recorder {
     /// A new run's recorder.
-    pub fn create(dir: &RunDir, listener: Sender<Recorded>) -> Result<Self, StoreError> {
-        Ok(Self { events: JournalWriter::create(&dir.events())?, steps: None, listener })
+    pub fn create(dir: &RunDir, sub_runs: u32, listener: Sender<Recorded>) -> Result<Self, StoreError> {
+        let reserve = Reserve::keep(dir.root(), sub_runs)?;
+        Ok(Self { events: JournalWriter::create(&dir.events())?, steps: None, listener, reserve })
     }
 
     /// The recorder of a run that a dead runner left: its journal is mended first, or made where not even that was done.
-    pub fn resume(dir: &RunDir, listener: Sender<Recorded>) -> Result<Self, StoreError> {
-        Ok(Self { events: JournalWriter::create_or_resume(&dir.events())?, steps: None, listener })
+    pub fn resume(dir: &RunDir, sub_runs: u32, listener: Sender<Recorded>) -> Result<Self, StoreError> {
+        let reserve = Reserve::keep(dir.root(), sub_runs)?;
+        Ok(Self { events: JournalWriter::create_or_resume(&dir.events())?, steps: None, listener, reserve })
     }
 
     /// Goes on with the journal of a sub-run that a dead runner left open; what of it is missing is made.
@@ -43,7 +48,8 @@ impl Recorder {
         Ok(())
     }
 
-    /// Writes one line and publishes it. A listener that is gone is no error: output has ended, not the run.
+    /// Writes one line and publishes it. A listener that is gone is no error: output has ended, not the run. On a full disk
+    /// it is written into the room that was kept back, and that the disk is full is the error all the same.
     pub fn record(&mut self, recorded: Recorded) -> Result<(), StoreError> {
         let journal = match recorded.event.journal() {
             Journal::Run => Some(&mut self.events),
@@ -51,10 +57,22 @@ impl Recorder {
         };
         // Without a sub-run's directory its lines have nowhere to go, and that failure was told when it was made.
         if let Some(journal) = journal {
-            journal.append(&recorded)?;
+            let mut appended = journal.append(&recorded);
+            let mut full = None;
+            while appended.as_ref().is_err_and(StoreError::is_full) && self.reserve.give_one_back() {
+                full = full.or(appended.err());
+                appended = journal.append(&recorded);
+            }
+            appended?;
             drop(self.listener.send(recorded));
+            full.map_or(Ok(()), Err)?;
         }
         Ok(())
+    }
+
+    /// Gives all the room back: nothing follows but the summary.
+    pub fn give_back_room(&mut self) {
+        self.reserve.give_back();
     }
 
     /// Brings all that was written to the disk.

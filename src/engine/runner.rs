@@ -3,6 +3,7 @@
 
 mod judging;
 mod looking_back;
+mod room;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,7 +24,7 @@ use crate::domain::time::Timestamp;
 use crate::host::roots::Roots;
 use crate::store::layout::{ExecutionName, RunDir, SubRunDir};
 use crate::store::rails::{Driver, KeptRails};
-use crate::store::{StoreError, atomic, space};
+use crate::store::{StoreError, atomic};
 
 use super::dispatcher::{Dispatcher, Orders, Resumption};
 use super::effect::{Effect, Input, Now, Start};
@@ -40,12 +41,10 @@ use super::restore;
 use super::scan::StreamPatterns;
 use super::signals::Signals;
 use super::watch::Watch;
+use room::said;
 
 /// The run's summary is written again no sooner than this; with many sub-runs it is long.
 const SUMMARY_EVERY: Duration = Duration::from_secs(2);
-
-/// With less room than this, in bytes, the end of a step could not be recorded.
-const LEAST_FREE: u64 = 16 << 10;
 
 /// All that a run is started with. The run's directory stands, its lock is held, nothing of the plan has been started.
 #[derive(Debug)]
@@ -75,6 +74,8 @@ pub struct Job {
     /// The program that is the guardian, see [`Guardian`]; without one nobody ends what a dead runner left running and
     /// brings its rails home.
     pub guardian: Option<PathBuf>,
+    /// What asks the run to stop, also what has come already.
+    pub signals: Signals,
     /// Gets every event once it is recorded. Never waited for; when nobody listens any more the run goes on.
     pub events: Sender<Recorded>,
 }
@@ -118,11 +119,10 @@ pub enum RunError {
 pub fn run(job: Job) -> Result<Finish, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let signals = Signals::listen()?;
         // Before anything comes home to us: the guardian must not.
         let guardian = guardian(&job)?;
         let reaper = Reaper::new()?;
-        let mut runner = Runner::new(&reaper, signals, guardian, job)?;
+        let mut runner = Runner::new(&reaper, guardian, job)?;
         let exit_code = runner.run().await;
         let Runner { dispatcher, record_error, .. } = runner;
         Ok(Finish { state: dispatcher.into_state(), exit_code, record_error })
@@ -177,8 +177,8 @@ struct Runner<'r> {
 type Performed = Result<Option<(Input, Now)>, String>;
 
 impl<'r> Runner<'r> {
-    fn new(reaper: &'r Reaper, signals: Signals, guardian: Option<Guardian>, job: Job) -> Result<Self, RunError> {
-        let Job { plan, header, dir, workspace, path, home, boot_id, max_fail, events, roots, .. } = job;
+    fn new(reaper: &'r Reaper, guardian: Option<Guardian>, job: Job) -> Result<Self, RunError> {
+        let Job { plan, header, dir, workspace, path, home, boot_id, max_fail, events, roots, signals, .. } = job;
         let watch = if header.dry_run { Watch::nothing() } else { Watch::start(&roots, &plan.bounds().evidence) };
         let adapters = &plan.value().experiment.adapters;
         let patterns = adapters
@@ -212,9 +212,10 @@ impl<'r> Runner<'r> {
             retry_crashed: job.retry_crashed,
         };
         let began = Instant::now();
+        let sub_runs = plan.value().experiment.sub_runs();
         let (recorder, dispatcher) = match job.resume {
-            Some(left) => (Recorder::resume(&dir, events)?, Dispatcher::resume(&plan, left, orders)),
-            None => (Recorder::create(&dir, events)?, Dispatcher::new(&plan, header, orders)),
+            Some(left) => (Recorder::resume(&dir, sub_runs, events)?, Dispatcher::resume(&plan, left, orders)),
+            None => (Recorder::create(&dir, sub_runs, events)?, Dispatcher::new(&plan, header, orders)),
         };
         Ok(Self {
             reaper,
@@ -312,19 +313,6 @@ impl<'r> Runner<'r> {
         }
     }
 
-    /// Whether the sub-run's directory is gone or its disk full: a step must not go on for hours that cannot be recorded.
-    fn disk_trouble(&self) -> Option<String> {
-        let folder = self.sub_run.as_ref()?.dir.root();
-        match space::at(folder) {
-            // A file system that counts nothing (ramfs) says zero of zero.
-            Ok(space) if space.total_bytes > 0 && space.free_bytes < LEAST_FREE => {
-                Some(format!("no room is left at {}", folder.display()))
-            }
-            Ok(_) => None,
-            Err(error) => Some(error.to_string()),
-        }
-    }
-
     /// Performs effects in order. When the record fails the rest is left out, and the dispatcher is told.
     async fn perform_all(&mut self, effects: Vec<Effect>) -> Option<(Input, Now)> {
         let mut answer = None;
@@ -356,6 +344,7 @@ impl<'r> Runner<'r> {
                 None
             }
             Effect::OpenSubRun(index) => {
+                self.room_for_a_sub_run()?;
                 self.open_sub_run(index).map_err(said)?;
                 None
             }
@@ -413,6 +402,7 @@ impl<'r> Runner<'r> {
             }
             Effect::Finish(code) => {
                 self.code = Some(code);
+                self.recorder.give_back_room();
                 self.rails.finish(&self.dir).map_err(said)?;
                 self.write_summary().map_err(said)?;
                 None
@@ -524,11 +514,6 @@ impl<'r> Runner<'r> {
         self.syncer.log(&log);
         restored
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn said(error: StoreError) -> String {
-    error.to_string()
 }
 
 #[cfg(test)]

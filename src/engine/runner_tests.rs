@@ -56,6 +56,7 @@ impl Flow {
             retry_crashed: 0,
             guardian: None,
             roots: Roots::under(Path::new("/nonexistent")),
+            signals: Signals::listen().unwrap(),
             events,
         };
         (job, listener)

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::process_scan::{Process, descend, every_process};
+use crate::host::process::{self, ProcessIdentity};
 use crate::host::roots::{self, Roots};
 use crate::store::layout::RunDir;
 use crate::store::left_running::Leader;
@@ -85,6 +86,30 @@ pub fn by_run() -> BTreeMap<String, usize> {
         if let Some(run) = mark_of(process.pid).filter(|_| process.pid != own && !process.ended) {
             *runs.entry(run).or_insert(0) += 1;
         }
+    }
+    runs
+}
+
+/// As [`by_run`], in the procfs of `roots`, each process by what it is known by for good. Those of other users are missing
+/// where we may not read their environment.
+pub fn identities_by_run(roots: &Roots) -> BTreeMap<String, Vec<ProcessIdentity>> {
+    let mut runs: BTreeMap<String, Vec<ProcessIdentity>> = BTreeMap::new();
+    let entries = fs::read_dir(&roots.procfs).into_iter().flatten().filter_map(Result::ok);
+    for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
+        if roots.is_native() && pid == std::process::id() {
+            continue;
+        }
+        let Some(run) = fs::read(roots.proc(&format!("{pid}/environ"))).ok().as_deref().and_then(mark_in) else {
+            continue;
+        };
+        if let Ok(identity) = process::identity(roots, pid)
+            && process::is_running(roots, identity).unwrap_or(false)
+        {
+            runs.entry(run).or_default().push(identity);
+        }
+    }
+    for processes in runs.values_mut() {
+        processes.sort();
     }
     runs
 }
@@ -214,5 +239,30 @@ mod tests {
         // A pid that another process has by now.
         check(|sleeper| Some(sleeper.leader(1)), all(false));
         check(|sleeper| Some(Leader { boot_id: "other".to_owned(), ..sleeper.leader(0) }), all(false));
+    }
+
+    #[test]
+    fn processes_are_listed_by_their_mark_and_by_life() {
+        let machine = tempfile::tempdir().unwrap();
+        let roots = Roots::under(machine.path());
+        let process = |pid: u32, state: char, environment: &str| {
+            let folder = roots.proc(&pid.to_string());
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("environ"), environment).unwrap();
+            let stat = format!("{pid} (sh) {state} 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 77{pid} 0 0\n");
+            fs::write(folder.join("stat"), stat).unwrap();
+        };
+        process(30, 'S', "PATH=/bin\0ROAD_RUNNER_RUN_ID=rr-a\0X=1\0");
+        process(20, 'R', "ROAD_RUNNER_RUN_ID=rr-a");
+        process(21, 'S', "ROAD_RUNNER_RUN_ID=rr-b\0");
+        process(22, 'Z', "ROAD_RUNNER_RUN_ID=rr-a\0");
+        process(23, 'S', "X_ROAD_RUNNER_RUN_ID=rr-a\0ROAD_RUNNER_RUN=rr-a\0");
+        fs::create_dir_all(roots.proc("self")).unwrap();
+        fs::create_dir_all(roots.proc("40")).unwrap();
+        let found: Vec<String> = identities_by_run(&roots)
+            .into_iter()
+            .map(|(id, all)| format!("{id} {:?}", all.iter().map(|p| (p.pid, p.start_ticks)).collect::<Vec<_>>()))
+            .collect();
+        assert_eq!(found, ["rr-a [(20, 7720), (30, 7730)]", "rr-b [(21, 7721)]"]);
     }
 }

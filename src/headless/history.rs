@@ -84,7 +84,7 @@ pub fn table(rows: impl Iterator<Item = RunRow>) -> Table {
         let dash = || "-".to_owned();
         let status = row.status.map_or_else(dash, |status| status.to_string());
         let verdict = row.verdict.map_or_else(dash, |verdict| verdict.to_string());
-        let done: u32 = row.counts.values().sum();
+        let done = row.counts.values().fold(0, |sum: u32, count| sum.saturating_add(*count));
         let sub_runs = format!("{done}/{}", row.subruns);
         let (flow, margin) = (row.flow.unwrap_or_else(dash), row.margin.unwrap_or_else(dash));
         table.row([&row.run_id, &status, &verdict, &sub_runs, &flow, &margin, &row.unit.unwrap_or_else(dash)]);

@@ -62,7 +62,7 @@ const fn action(action: Action) -> &'static str {
 }
 
 /// Bytes for people, to a tenth of the largest unit that they fill.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut unit = "B";
     let (mut whole, mut tenths) = (bytes, 0);

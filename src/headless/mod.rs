@@ -11,3 +11,4 @@ pub mod plan;
 pub mod problems;
 pub mod progress;
 pub mod tables;
+pub mod verify;

@@ -105,7 +105,7 @@ pub fn parse_lscpu(text: &str) -> CpuText {
         match label {
             "Vendor ID" if cpu.vendor.is_none() => cpu.vendor = Some(value.to_owned()),
             "Architecture" => cpu.arch = Some(value.to_owned()),
-            "CPU(s)" if cpu.logical_cpus.is_none() => cpu.logical_cpus = value.parse().ok(),
+            "CPU(s)" if cpu.logical_cpus.is_none() => cpu.logical_cpus = value.parse().ok().filter(|cpus| *cpus > 0),
             "On-line CPU(s) list" => cpu.logical_cpus = count_list(value).or(cpu.logical_cpus),
             "Hypervisor vendor" => cpu.hypervisor = Some(value.to_owned()),
             "Model name" => {

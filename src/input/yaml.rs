@@ -125,6 +125,7 @@ impl SyntaxError {
 /// # Errors
 /// On a syntax error, an unknown tag, more than one document, none, or one that outgrows the bounds.
 pub fn parse(text: &str) -> Result<Node<'_>, SyntaxError> {
+    lines_end_as_shown(text)?;
     let mut options = events::Options::default();
     options.emit_comments = false;
     // One more than allowed, so that our own count is what refuses.
@@ -145,6 +146,23 @@ pub fn parse(text: &str) -> Result<Node<'_>, SyntaxError> {
             help: Some("write at least a `name:`".to_owned()),
         }),
     }
+}
+
+/// To YAML a carriage return alone ends a line, to nearly everything that shows a file it does not: places would lie, and
+/// what stands before one could be hidden by what stands behind.
+fn lines_end_as_shown(text: &str) -> Result<(), SyntaxError> {
+    let is_alone = |at: &usize| !text.get(at + 1..).is_some_and(|rest| rest.starts_with('\n'));
+    let Some(at) = memchr::memchr_iter(b'\r', text.as_bytes()).find(is_alone) else { return Ok(()) };
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let span = Span {
+        start: narrow(at),
+        len: 1,
+        line: narrow(before.matches('\n').count()).saturating_add(1),
+        column: narrow(line.trim_start_matches('\u{feff}').chars().count()).saturating_add(1),
+    };
+    let error = SyntaxError::new(span, "a carriage return that ends no line");
+    Err(error.help("save the file with lines that end in a line feed, with or without a carriage return before it"))
 }
 
 /// A map or list that is still open.
@@ -526,6 +544,7 @@ mod tests {
           "a" 1:1+1
             "x" 1:10+1
         "#);
+        insta::assert_snapshot!(tree("\u{feff}a: 1\r\nb: \u{e9}\rc: 3\n"), @"a carriage return that ends no line at 2:5; save the file with lines that end in a line feed, with or without a carriage return before it");
         insta::assert_snapshot!(tree("a: 1\n\tb: 2"), @"while scanning a plain scalar, found a tab at 1:4;");
     }
 

@@ -158,6 +158,7 @@ fn meaning(code: u8, state: &RunState) -> &'static str {
         exit::INCONCLUSIVE => "inconclusive",
         exit::INTERRUPT => "ended by SIGINT or the operator",
         exit::TERMINATE => "ended by SIGTERM",
+        exit::QUIT => "ended by SIGQUIT",
         exit::HANGUP => "ended by SIGHUP",
         _ => "unknown",
     }

@@ -75,7 +75,7 @@ impl Part for ReportPart<'_> {
         self.hardware.sub_run(state, index);
         self.rails.sub_run(state, index);
         self.page.sub_run(state, index);
-        let took_ms = Row::all(state, index).filter_map(|row| row.finished()).map(|f| f.duration_ms).sum();
+        let took_ms = Row::took_ms(state, index);
         let executions = u32::try_from(Row::all(state, index).count()).unwrap_or(u32::MAX);
         self.sums.push(Sum { executions, took_ms });
     }

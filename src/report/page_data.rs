@@ -74,7 +74,7 @@ impl Part for PageData<'_> {
     fn sub_run(&mut self, state: &RunState, index: u32) {
         let Some(sub_run) = state.sub_runs.get(index as usize) else { return };
         let count = state.plan.experiment.sub_runs();
-        let took: u64 = Row::all(state, index).filter_map(|row| row.finished()).map(|f| f.duration_ms).sum();
+        let took = Row::took_ms(state, index);
         let point = state.plan.experiment.point(index).unwrap_or_default().shown();
         let reason = sanitize::escaped(sub_run.reason.as_deref().unwrap_or_default());
         let effects = effects_text(&sub_run.effects);

@@ -32,6 +32,12 @@ impl<'s> Row<'s> {
         executions.iter().map(move |execution| Self { state, sub_run, execution })
     }
 
+    /// How long the executions of a sub-run took together. A record that was tampered with may say any numbers.
+    pub fn took_ms(state: &'s RunState, sub_run: u32) -> u64 {
+        let finished = Self::all(state, sub_run).filter_map(|row| row.finished());
+        finished.fold(0, |sum, finished| sum.saturating_add(finished.duration_ms))
+    }
+
     /// How it ended, if it has.
     pub fn finished(&self) -> Option<&'s StepFinished> {
         self.execution.finished.as_deref()

@@ -17,6 +17,7 @@ use crate::domain::verdict::Verdict;
 use crate::host::sysinfo::Sysinfo;
 use crate::report::export::FIXED;
 use crate::store::lock::Holder;
+use crate::store::seal::{self, Seal};
 
 /// Every artifact's schema by its name.
 pub fn all() -> Vec<(&'static str, Value)> {
@@ -28,6 +29,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         journal("events", "A line of events.ldjson", Journal::Run),
         journal("steps", "A line of a sub-run's steps.ldjson", Journal::SubRun),
         lock(),
+        record::<Seal>("hashes", "hashes.json", seal::FORMAT_VERSION),
         export(),
     ]
 }

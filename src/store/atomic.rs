@@ -15,6 +15,9 @@ use super::StoreError;
 use super::layout::{open_private, sync_directory};
 use super::mortal::{after, around, before};
 
+/// Characters behind the name of a temporary file.
+const RANDOM: usize = 6;
+
 /// Replaces `path` with `text`.
 pub fn replace_text(path: &Path, text: &str) -> Result<(), StoreError> {
     replace_with(path, |target| target.write_all(text.as_bytes()).map_err(StoreError::io("write", path)))
@@ -78,9 +81,6 @@ fn held_temporary(folder: &Path, prefix: &str) -> io::Result<NamedTempFile<File>
     }
 }
 
-/// Characters behind the last dot of a temporary file's name.
-const RANDOM: usize = 6;
-
 /// Removes the temporary files in a folder that killed writers have left. Those that somebody is writing stay, and so does
 /// whatever cannot be looked at: it harms nobody.
 pub fn sweep(folder: &Path) {
@@ -137,6 +137,21 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "# x\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(names(folder.path()), ["summary.json"]);
+    }
+
+    #[test]
+    fn a_temporary_file_is_known_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary.json");
+        replace_with(&path, |_| {
+            let [name] = names(folder.path()).try_into().unwrap();
+            assert!(is_temporary(&name), "{name}");
+            Ok(())
+        })
+        .unwrap();
+        for name in ["summary.json", ".bashrc", ".git", ".a.b", "..x3Yz9a", ".a.x3Yz9", ".a.x3Yz9-", "a.x3Yz9a"] {
+            assert!(!is_temporary(name), "{name}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::StoreError;
 use super::journal::JournalTail;
 use super::layout::RunDir;
-use crate::domain::event::{Recorded, RunEvent};
+use crate::domain::event::{Journal, Recorded, RunEvent};
 
 /// Follows a run from its beginning. Each sub-run's journal is read from where its `subrun_started` stands.
 #[derive(Debug)]
@@ -23,22 +23,25 @@ pub struct RunFollower {
 #[derive(Debug)]
 struct Source {
     tail: JournalTail,
+    /// Whose events it may hold; any other is passed over.
+    kind: Journal,
     waiting: VecDeque<Recorded>,
     /// A line in its middle is broken; told once, then the rest of the run goes on without it.
     damaged: bool,
 }
 
 impl Source {
-    fn over(tail: JournalTail) -> Self {
-        Self { tail, waiting: VecDeque::new(), damaged: false }
+    fn over(tail: JournalTail, kind: Journal) -> Self {
+        Self { tail, kind, waiting: VecDeque::new(), damaged: false }
     }
 
     fn read(&mut self) -> Result<(), StoreError> {
         if self.damaged {
             return Ok(());
         }
-        let waiting = &mut self.waiting;
-        let result = self.tail.poll(&mut |recorded| waiting.push_back(recorded));
+        let (waiting, kind) = (&mut self.waiting, self.kind);
+        let own = |recorded: &Recorded| recorded.event.journal() == kind;
+        let result = self.tail.poll(&mut |recorded| waiting.extend(Some(recorded).filter(own)));
         self.damaged = matches!(result, Err(StoreError::Line { .. }));
         result
     }
@@ -59,7 +62,7 @@ impl Source {
 impl RunFollower {
     /// Of the run in `dir`. Nothing is read yet; its journals need not be there.
     pub fn new(dir: &RunDir) -> Self {
-        let events = Source::over(JournalTail::new(&dir.events()));
+        let events = Source::over(JournalTail::new(&dir.events()), Journal::Run);
         Self { dir: dir.clone(), events, active: BTreeMap::new(), rested: BTreeMap::new() }
     }
 
@@ -109,7 +112,7 @@ impl RunFollower {
         if !self.active.contains_key(id) {
             let source = match self.rested.remove(id) {
                 Some(source) => source,
-                None => Source::over(JournalTail::new(&self.dir.subrun(id)?.steps())),
+                None => Source::over(JournalTail::new(&self.dir.subrun(id)?.steps()), Journal::SubRun),
             };
             self.active.insert(id.to_owned(), source);
         }

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::StoreError;
 
-const PIECE: usize = 128 * 1024;
+/// Bytes that are read at once.
+pub(crate) const PIECE: usize = 128 * 1024;
 
 /// Lower-case hex of SHA-256 over `bytes`.
 pub fn bytes(bytes: &[u8]) -> String {
@@ -22,6 +23,31 @@ pub fn file(path: &Path) -> Result<String, StoreError> {
     stream(&mut source, &mut io::sink()).map(|(digest, _)| digest).map_err(|fault| match fault {
         StreamError::Read(error) | StreamError::Write(error) => StoreError::io("read", path)(error),
     })
+}
+
+/// Lower-case hex of SHA-256 over the first `length` bytes of `source`, or over all of it; read through `piece`, which may be
+/// used again. `each` hears how many bytes were read.
+pub(crate) fn through(
+    source: &mut impl Read,
+    length: Option<u64>,
+    piece: &mut [u8],
+    each: &mut dyn FnMut(u64),
+) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut left = length.unwrap_or(u64::MAX);
+    while left > 0 {
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
+        let read = match source.read(piece.get_mut(..wanted).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hasher.update(piece.get(..read).unwrap_or_default());
+        left -= read as u64;
+        each(read as u64);
+    }
+    Ok(hex(&hasher.finalize()))
 }
 
 /// Which side of a copy failed.
@@ -64,13 +90,19 @@ fn hex(digest: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// Both ways of hashing give `expected`.
+    /// All ways of hashing give `expected`.
     fn check(content: &[u8], expected: &str) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f");
         std::fs::write(&path, content).unwrap();
         assert_eq!(file(&path).unwrap(), expected);
         assert_eq!(bytes(content), expected);
+        let mut heard = 0;
+        let longer = [content, b"tail"].concat();
+        let first = Some(content.len() as u64);
+        assert_eq!(through(&mut &*longer, first, &mut [0; 1000], &mut |read| heard += read).unwrap(), expected);
+        assert_eq!(through(&mut &*content, None, &mut [0; 7], &mut |_| ()).unwrap(), expected);
+        assert_eq!(heard, content.len() as u64);
     }
 
     #[test]

@@ -142,7 +142,7 @@ pub fn select(runs: &Path, asked: &str) -> Result<RunEntry, SelectError> {
 }
 
 /// The ids of the directories that are called like a run, newest first.
-fn ids(runs: &Path) -> Result<Vec<RunId>, StoreError> {
+pub fn ids(runs: &Path) -> Result<Vec<RunId>, StoreError> {
     let entries = match fs::read_dir(runs) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -88,6 +88,11 @@ impl RunDir {
         self.root.join("lock")
     }
 
+    /// `hashes.json`: what each file was when the run ended.
+    pub fn hashes(&self) -> PathBuf {
+        self.root.join("hashes.json")
+    }
+
     /// `rails.json`: where home is, kept before the first rail is moved.
     pub fn rails(&self) -> PathBuf {
         self.root.join("rails.json")

@@ -2,6 +2,7 @@
 //! Never decides verdicts, never prints, and knows nothing of how steps are executed.
 
 pub mod atomic;
+pub mod check;
 pub mod contents;
 pub mod error;
 pub mod follow;
@@ -30,10 +31,13 @@ pub mod rails;
 pub mod record;
 pub mod record_fold;
 pub mod remove;
+pub mod reserve;
 pub mod run_id;
 mod scan;
+pub mod seal;
 pub mod space;
 pub mod sub_run;
+mod walk;
 
 #[cfg(test)]
 pub(crate) mod test_disk;

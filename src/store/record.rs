@@ -16,7 +16,7 @@ use super::hash;
 use super::history::RunEntry;
 use super::journal::{self, EachLine, JournalTail};
 use super::layout::RunDir;
-use crate::domain::event::{Recorded, RunEvent, RunStatus};
+use crate::domain::event::{Journal, Recorded, RunEvent, RunStatus};
 use crate::domain::evidence::Sources;
 use crate::domain::name::Name;
 use crate::domain::plan::stand_in::StandIn;
@@ -100,7 +100,11 @@ impl Record {
             _ => true,
         };
         let mut events = vec![];
-        read_journal(dir, &dir.events(), is_begun, &mut damage, &mut |recorded| events.push(recorded));
+        read_journal(dir, &dir.events(), is_begun, &mut damage, &mut |recorded| {
+            if recorded.event.journal() == Journal::Run {
+                events.push(recorded);
+            }
+        });
         let plan = read_plan(&entry.dir.plan()).and_then(|plan| sound(plan, &entry.dir));
         let mut record = Self {
             stands_in: plan.is_err(),
@@ -221,18 +225,20 @@ pub fn read_plan(path: &Path) -> Result<Plan, StoreError> {
 
 /// A whole file that is a regular one and no link: whoever reads a record never waits for a FIFO.
 pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
     let mut bytes = vec![];
-    file.read_to_end(&mut bytes)?;
+    open_regular(path)?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
+/// A file that is a regular one and no link, to be read.
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+}
+
 /// A plan whose tables do not fit each other says nothing that could be relied on.
-fn sound(plan: Plan, dir: &RunDir) -> Result<Plan, StoreError> {
+pub fn sound(plan: Plan, dir: &RunDir) -> Result<Plan, StoreError> {
     if plan.experiment.is_sound() {
         return Ok(plan);
     }

@@ -14,7 +14,7 @@ use std::thread;
 use super::gist;
 use super::journal;
 use super::record::{Damage, Record, read_journal, read_lines};
-use crate::domain::event::{Recorded, RunEvent, RunStatus, SubrunStarted};
+use crate::domain::event::{Journal, Recorded, RunEvent, RunStatus, SubrunStarted};
 use crate::domain::run_state::{RunState, SubRunState};
 use crate::domain::summary;
 
@@ -60,6 +60,8 @@ struct Batch<T> {
     damage: Vec<Damage>,
 }
 
+/// What is said of a summary whose counts are not those of the journals.
+pub(super) const NOT_COUNTED: &str = "does not count what the journals say";
 /// So many executions, planned, make a batch; a sub-run is never split.
 const BATCH: u32 = 2_000;
 /// More threads than this only wait for each other.
@@ -170,7 +172,7 @@ impl Record {
     }
 
     /// The run after its own journal.
-    fn begun(&self) -> RunState {
+    pub(super) fn begun(&self) -> RunState {
         let mut state = RunState::new(self.header(), Arc::clone(&self.plan));
         self.events.iter().for_each(|recorded| state.apply(recorded));
         state
@@ -187,6 +189,8 @@ impl Record {
             Ok(folder) => folder.steps(),
             Err(error) => return damage.push(Damage::of(dir, &error)),
         };
+        // An event of the run's own journal has no say here: it would turn the rest to another sub-run.
+        let is_own = |recorded: &Recorded| recorded.event.journal() == Journal::SubRun;
         let mut is_first = true;
         // Whose journal it is; a sub-run that has begun already stays begun when it was.
         let mut begin = |state: &mut RunState, seq, at| {
@@ -198,7 +202,9 @@ impl Record {
         if depth == Depth::Executions {
             return read_journal(dir, &path, must, damage, &mut |recorded| {
                 begin(state, recorded.seq, recorded.at);
-                state.absorb(recorded);
+                if is_own(&recorded) {
+                    state.absorb(recorded);
+                }
             });
         }
         read_lines(dir, &path, must, damage, &mut |line| {
@@ -207,7 +213,9 @@ impl Record {
                 state.take_in(seq, at, &gist);
             } else if let Some(recorded) = journal::decode(line)? {
                 begin(state, recorded.seq, recorded.at);
-                state.absorb(recorded);
+                if is_own(&recorded) {
+                    state.absorb(recorded);
+                }
             }
             Ok(())
         });
@@ -247,7 +255,7 @@ impl Record {
             let is_over = !matches!(summary.status, RunStatus::Planned | RunStatus::Running | RunStatus::Interrupted);
             let counted = summary::count(state.sub_runs.iter().filter_map(|s| s.verdict));
             if is_over && damage.is_empty() && summary.counts != counted {
-                let what = "does not count what the journals say".to_owned();
+                let what = NOT_COUNTED.to_owned();
                 damage.push(Damage { file: "summary.json".to_owned(), what, newer: false });
             }
         }
@@ -428,6 +436,20 @@ mod tests {
             &["summary.json: No such file or directory", "plan.json: No such file or directory"],
             "+XT~",
         );
+    }
+
+    #[test]
+    fn a_journal_has_no_say_in_what_is_not_its_own() {
+        let steps = "subruns/rr-20250101T010101Z-abc123-s00/steps.ldjson";
+        let line = |name: &str, more: &str| {
+            format!("{{\"event\":\"{name}\",\"seq\":1,\"at\":\"2025-01-01T01:01:01.007Z\",{more}}}\n")
+        };
+        let elsewhere = line("subrun_started", "\"id\":\"rr-20250101T010101Z-abc123-s03\",\"index\":3");
+        check(|run| run.edit(steps, |text| elsewhere.clone() + &text), &[], "+XT~");
+        let ended = line("run_finished", "\"status\":\"completed\",\"verdict\":\"pass\",\"exit_code\":0");
+        check(|run| run.edit(steps, |text| text + &ended), &[], "+XT~");
+        let closed = line("subrun_closed", "\"verdict\":\"error\"");
+        check(|run| run.edit("events.ldjson", |text| text + &closed), &[], "+XT~");
     }
 
     #[test]

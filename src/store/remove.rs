@@ -4,18 +4,19 @@
 use std::ffi::{CStr, CString};
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::StoreError;
 use super::contents::{DELETED, LeftOver};
 use super::lock::Lock;
 use super::run_id::RunId;
+use super::walk::{is_self, within};
 
 /// What a deletion freed, or would free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -203,19 +204,6 @@ fn enter(parent: &File, name: &CStr) -> Result<File, Errno> {
     .map(File::from)
 }
 
-fn within(parent: &File, name: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
-    match rustix::fs::openat2(parent, name, flags, Mode::empty(), resolve) {
-        // A kernel before 5.6, or a sandbox that does not know the call: mounts are told by their device then.
-        Err(Errno::NOSYS | Errno::PERM) => {
-            let folder = rustix::fs::openat(parent, name, flags, Mode::empty())?;
-            let same = rustix::fs::fstat(&folder)?.st_dev == rustix::fs::fstat(parent)?.st_dev;
-            if same { Ok(folder) } else { Err(Errno::XDEV) }
-        }
-        other => other,
-    }
-}
-
 /// A folder of ours that we may not change is made so; where that fails, the deletion in it says why.
 fn make_accessible(folder: &File) {
     if let Ok(facts) = folder.metadata()
@@ -238,10 +226,6 @@ fn names(folder: &File) -> Result<Vec<CString>, Errno> {
         }
     }
     Ok(names)
-}
-
-fn is_self(name: &CStr) -> bool {
-    matches!(name.to_bytes(), b"." | b"..")
 }
 
 fn is_folder(stat: &Stat) -> bool {

@@ -83,15 +83,17 @@ pub fn hangup(out: Sender<Msg>) -> io::Result<()> {
     thread::Builder::new().name("hangup".to_owned()).spawn(wait).map(drop)
 }
 
-/// SIGHUP, SIGINT, SIGTERM by number.
+/// SIGHUP, SIGINT, SIGQUIT, SIGTERM by number.
 const HANGUP: u8 = 1;
 const INTERRUPT: u8 = 2;
+const QUIT: u8 = 3;
 const TERMINATE: u8 = 15;
 
 /// Hands on the signals that ask us to leave, and that we continue after a stop.
 pub async fn signals(out: Sender<Msg>) -> io::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut quit = signal(SignalKind::quit())?;
     let mut terminate = signal(SignalKind::terminate())?;
     // SIGCONT has no kind of its own.
     let mut resumed = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
@@ -99,6 +101,7 @@ pub async fn signals(out: Sender<Msg>) -> io::Result<()> {
         let msg = tokio::select! {
             _ = hangup.recv() => Msg::Signal(HANGUP),
             _ = interrupt.recv() => Msg::Signal(INTERRUPT),
+            _ = quit.recv() => Msg::Signal(QUIT),
             _ = terminate.recv() => Msg::Signal(TERMINATE),
             _ = resumed.recv() => Msg::Continued,
         };

@@ -72,6 +72,7 @@ fn live(
     is_held: &dyn Fn(&RunEntry) -> bool,
 ) -> Result<(), String> {
     let plan = record::read_plan(&entry.dir.plan())
+        .and_then(|plan| record::sound(plan, &entry.dir))
         .map_err(|error| format!("failed to {}", sanitize::escaped(&error.to_string())))?;
     let mut state = RunState::new(record::header(entry), std::sync::Arc::new(plan));
     let mut follower = RunFollower::new(&entry.dir);

@@ -85,7 +85,7 @@ pub fn runs(entries: Vec<RunEntry>, now: Timestamp) -> Vec<RunLine> {
 fn run(entry: Arc<RunEntry>, now: Timestamp) -> RunLine {
     let id = entry.id.to_string();
     let known = entry.summary.as_ref().ok();
-    let done: u32 = known.map_or(0, |summary| summary.counts.values().sum());
+    let done: u32 = known.map_or(0, |summary| summary.counts.values().fold(0, |sum, count| sum.saturating_add(*count)));
     RunLine {
         short: entry.id.short_digest().to_owned(),
         when: when(entry.id.prepared_at(), now),

@@ -13,6 +13,8 @@ mod controllers;
 #[cfg(test)]
 mod detached;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod evidence;
@@ -20,6 +22,8 @@ mod evidence;
 mod evidence_page;
 #[cfg(test)]
 mod floors;
+#[cfg(test)]
+mod fuzz_corpora;
 #[cfg(test)]
 mod interruptions;
 #[cfg(test)]
@@ -38,3 +42,7 @@ mod resume;
 mod samples;
 #[cfg(test)]
 mod schemas;
+#[cfg(test)]
+mod unattended;
+#[cfg(test)]
+mod verify;

@@ -24,10 +24,10 @@ limits: { sim: { voltage: { min: 700mV, max: 1200mV }, frequency: { min: 800MHz,
 const ADAPTER: &str = "name: probe\npath: diags/probe.sh\nexpect: [ { stdout_matches: '^OK$' } ]\ngrace: 1s\n";
 /// Ends once the workspace has a file `go`; says so where the regulator stands meanwhile.
 const PROBE: &str = "#!/bin/sh\nhere=${0%/*}/..\nwhile [ ! -e \"$here/go\" ]; do sleep 0.01; done\necho OK\n";
-const NOMINAL: &str = "voltage_uv=1000000 frequency_khz=3000000";
+pub const NOMINAL: &str = "voltage_uv=1000000 frequency_khz=3000000";
 
 /// A workspace whose rail `sim` is driven by the simulated regulator, called with these options and more of its manifest.
-fn bench(options: &str, more: &str) -> Bench {
+pub fn bench(options: &str, more: &str) -> Bench {
     let bench = Bench::new();
     fs::remove_dir_all(bench.workspace()).unwrap();
     bench.write("flows/smoke.yaml", FLOW);
@@ -57,14 +57,14 @@ fn quick(options: &str, more: &str) -> Bench {
     bench
 }
 
-const RUN: &str = "run --no-tui --yes --flow smoke --margin down --unit SN1";
+pub const RUN: &str = "run --no-tui --yes --flow smoke --margin down --unit SN1";
 
-fn run(bench: &Bench) -> Told {
+pub fn run(bench: &Bench) -> Told {
     bench.outcome(&mut bench.real(&words(RUN)))
 }
 
 /// The regulator, asked by hand.
-fn stands(bench: &Bench) -> String {
+pub fn stands(bench: &Bench) -> String {
     let mut command = std::process::Command::new(bench.path("diags/sim_rail.sh"));
     let output = command.args(["get", "sim"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -88,7 +88,7 @@ fn rail_lines(bench: &Bench) -> Vec<String> {
 }
 
 /// Waits until something is so.
-fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
+pub fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < limit, "waited for {what}");
@@ -96,24 +96,24 @@ fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-const LONG: Duration = Duration::from_secs(30);
+pub const LONG: Duration = Duration::from_secs(30);
 /// What is promised of the guardian.
 const PROMISED: Duration = Duration::from_secs(2);
 
 /// A run that is going on.
-struct Live<'b> {
+pub struct Live<'b> {
     bench: &'b Bench,
     child: Child,
 }
 
 impl<'b> Live<'b> {
-    fn start(bench: &'b Bench) -> Self {
+    pub fn start(bench: &'b Bench) -> Self {
         let child = bench.real(&words(RUN)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         Self { bench, child }
     }
 
     /// Until its journals have a line of that name.
-    fn reaches(&self, event: &str) {
+    pub fn reaches(&self, event: &str) {
         until(event, LONG, || {
             let files = self.bench.runs();
             let mut journals = files.iter().filter(|file| file.ends_with("/steps.ldjson"));
@@ -125,7 +125,7 @@ impl<'b> Live<'b> {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    fn code(mut self) -> Option<i32> {
+    pub fn code(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 
@@ -137,7 +137,7 @@ impl<'b> Live<'b> {
     }
 }
 
-fn is_home(bench: &Bench) -> bool {
+pub fn is_home(bench: &Bench) -> bool {
     let kept = bench.runs().into_iter().find(|file| file.ends_with("/rails.json")).map(fs::read_to_string);
     let kept: Option<Value> = kept.and_then(|kept| serde_json::from_str(&kept.ok()?).ok());
     kept.is_some_and(|kept| kept["is_home"] == true)
@@ -286,15 +286,29 @@ fn a_runner_killed_before_it_moves_anything_leaves_everything_as_it_is() {
 }
 
 /// A tmpfs, mounted until this is dropped; none where we have no right to.
-struct Disk<'b>(&'b str);
+pub struct Disk<'b>(&'b str);
 
 impl<'b> Disk<'b> {
-    fn mount(at: &'b str, size: &str) -> Option<Self> {
+    pub fn mount(at: &'b str, size: &str) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let size = format!("size={size}");
         let mount = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs", at]).output();
         if !mount.is_ok_and(|output| output.status.success()) {
             eprintln!("skipped: no right to mount a tmpfs");
+            return None;
+        }
+        Some(Self(at))
+    }
+
+    /// An ext4 of 16 MiB in a file.
+    pub fn of_image(at: &'b str, image: &str) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        fs::File::create(image).unwrap().set_len(16 << 20).unwrap();
+        let run = |program: &str, args: &[&str]| {
+            std::process::Command::new(program).args(args).output().is_ok_and(|output| output.status.success())
+        };
+        if !run("/usr/sbin/mkfs.ext4", &["-q", "-F", image]) || !run("mount", &["-o", "loop", image, at]) {
+            eprintln!("skipped: no right to mount an image");
             return None;
         }
         Some(Self(at))
@@ -380,12 +394,17 @@ fn a_rail_that_does_not_come_home_stops_everything_until_somebody_sees_to_it() {
     let again = || bench.outcome(&mut bench.real(&words(RUN)));
     until("the guardian's end", LONG, || again().stderr.contains("are not home: sim:"));
     assert_eq!(bench.outcome(&mut bench.real(&words("rails restore"))).code, 4);
+    // Every attempt is added to a record that was sealed when the run ended; that is no change by somebody else.
+    let verify = || bench.outcome(&mut bench.real(&words("runs verify latest"))).all();
+    let (away, ok) = ("rails.json: not known to be home: sim\n", "1 run: 0 ok, 1 with notes\n=> 0");
+    assert!(verify().contains(away) && verify().ends_with(ok), "{}", verify());
     // What the run kept says how it was called then; the regulator is mended.
     bench.edit("diags/sim_rail.sh", "case $failing in", "case none in");
     let restored = bench.outcome(&mut bench.real(&words("rails restore")));
     assert_eq!(restored.code, 0, "{}", restored.all());
     assert!(is_home(&bench));
     assert_eq!(rail_lines(&bench).last().map(String::as_str), Some("rail_restored by hand"));
+    assert!(verify().ends_with("1 run: 1 ok\n=> 0"), "{}", verify());
 }
 
 #[test]

@@ -155,7 +155,7 @@ impl SubRunState {
         self.weigh(tally.verdict);
         if let Some(flaky) = tally.flaky {
             // The least certain combination speaks for the sub-run.
-            let before = self.flaky.filter(|b| b.pass * flaky.of <= flaky.pass * b.of);
+            let before = self.flaky.filter(|before| before.is_no_surer_than(flaky));
             self.flaky = before.or(Some(flaky));
         }
     }

@@ -67,8 +67,7 @@ impl Dispatcher {
             }
             running @ Phase::Running(..) => self.phase = running,
             Phase::Over => {
-                let asked =
-                    |code: &u8| matches!(*code, exit::SAFETY | exit::INTERRUPT | exit::TERMINATE | exit::HANGUP);
+                let asked = |code: &u8| *code == exit::SAFETY || exit::SIGNALLED.contains(code);
                 let code = self.state.end.map(|(_, code)| code).filter(asked);
                 self.out.push(Effect::Finish(code.unwrap_or(exit::RIG)));
             }

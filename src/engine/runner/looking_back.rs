@@ -18,7 +18,8 @@ use crate::host::source::Source;
 use crate::store::atomic;
 use crate::store::layout::{ExecutionName, SubRunDir};
 
-use super::{Runner, said};
+use super::Runner;
+use super::room::said;
 
 /// Below the artifact folder of the step: what a host left that went down.
 const LAST_WORDS: &str = "last_words";

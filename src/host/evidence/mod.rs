@@ -2,9 +2,9 @@
 //! of it below relocatable roots; counters are read where a step begins and ends, sensors twice a second by a thread of
 //! their own. Nobody waits for a sensor. Never judges.
 
-mod counters;
+pub mod counters;
 mod gauges;
-mod kernel_log;
+pub mod kernel_log;
 #[cfg(test)]
 mod tests;
 

@@ -196,7 +196,7 @@ fn help() {
       4    the rig failed, or artifacts could not be written
       5    nothing was judged: all skipped
       6    inconclusive
-      129, 130, 143  ended by SIGHUP, by SIGINT or the operator, by SIGTERM
+      129, 130, 131, 143  ended by SIGHUP, by SIGINT or the operator, by SIGQUIT, by SIGTERM
     => 0
     ");
 }
@@ -300,7 +300,7 @@ fn help_of_a_command() {
       4    the rig failed, or artifacts could not be written
       5    nothing was judged: all skipped
       6    inconclusive
-      129, 130, 143  ended by SIGHUP, by SIGINT or the operator, by SIGTERM
+      129, 130, 131, 143  ended by SIGHUP, by SIGINT or the operator, by SIGQUIT, by SIGTERM
     => 0
     ");
     insta::assert_snapshot!(check("--version"), @r"
@@ -323,6 +323,7 @@ fn every_command_has_help() {
         "runs show",
         "runs follow",
         "runs stop",
+        "runs verify",
         "list-flows",
         "margins",
         "margins list",

@@ -8,6 +8,7 @@ use jsonschema::Validator;
 use road_runner::domain::plan::Plan;
 use road_runner::domain::summary::{RunSummary, SubRunRow, SubRunSummary};
 use road_runner::host::sysinfo::Sysinfo;
+use road_runner::store::seal::Seal;
 use road_runner::store::{journal, lock};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use super::rich::Workspace;
 use super::{closed, schema, validator};
 
-const NAMES: [&str; 7] = ["plan", "summary", "subrun-summary", "sysinfo", "events", "steps", "lock"];
+const NAMES: [&str; 8] = ["plan", "summary", "subrun-summary", "sysinfo", "events", "steps", "lock", "hashes"];
 
 /// Every document and line that a run holds, with the name of its schema.
 fn artifacts(run: &Path) -> Vec<(&'static str, Value)> {
@@ -34,6 +35,7 @@ fn artifacts(run: &Path) -> Vec<(&'static str, Value)> {
         ("sysinfo", "sysinfo.json"),
         ("events", "events.ldjson"),
         ("lock", "lock"),
+        ("hashes", "hashes.json"),
     ] {
         take(name, &run.join(file));
     }
@@ -149,6 +151,7 @@ fn is_read(name: &str, artifact: &Value) -> bool {
         "subrun-summary" => reads::<SubRunSummary>(artifact),
         "sysinfo" => reads::<Sysinfo>(artifact),
         "lock" => reads::<lock::Holder>(artifact),
+        "hashes" => reads::<Seal>(artifact),
         // An event that is not known is passed over, which is not being read.
         _ => matches!(journal::decode(artifact.to_string().as_bytes()), Ok(Some(_))),
     }

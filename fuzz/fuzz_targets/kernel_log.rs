@@ -1,0 +1,4 @@
+//! Runs `targets::kernel_log` on whatever libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::kernel_log(data));

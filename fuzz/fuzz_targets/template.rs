@@ -1,0 +1,4 @@
+//! Runs `targets::template` on whatever libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::template(data));

@@ -1,0 +1,138 @@
+//! Room kept back in a run's directory, so that on a full disk its end can still be recorded: files of nothing, given back one
+//! after the other when a line finds no room. Never holds much of a small disk, never fails where nothing can be kept back.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FallocateFlags, OFlags, fallocate};
+use rustix::io::Errno;
+
+use super::StoreError;
+use super::layout::open_private;
+use super::space;
+
+/// The lines that end a run, the summaries and a little more, bytes.
+const LEAST: u64 = 128 << 10;
+/// A row of the run's summary, bytes.
+const A_ROW: u64 = 400;
+const MOST: u64 = 64 << 20;
+/// No more than this part of what is free is kept back.
+const PART: u64 = 8;
+/// What a step that is being ended still writes takes the first; the last is given back when it is gone.
+const PORTIONS: u64 = 3;
+
+/// What is kept back for a run. Dropped, all of it is given back.
+#[derive(Debug, Default)]
+pub struct Reserve {
+    files: Vec<PathBuf>,
+}
+
+impl Reserve {
+    /// Keeps room back in `folder` for the end of a run of so many sub-runs. What an earlier runner kept back there is taken
+    /// over. Errors: there is no room even for that, or nothing can be written.
+    pub fn keep(folder: &Path, sub_runs: u32) -> Result<Self, StoreError> {
+        let mut reserve =
+            Self { files: (0..PORTIONS).map(|number| folder.join(format!(".reserve-{number}"))).collect() };
+        reserve.give_back();
+        let free = space::at(folder)?.free_bytes;
+        let wanted = LEAST.saturating_add(A_ROW.saturating_mul(sub_runs.into())).min(MOST);
+        let size = wanted.min(free / PART) / PORTIONS;
+        for number in 0..PORTIONS {
+            let path = folder.join(format!(".reserve-{number}"));
+            reserve.files.push(path.clone());
+            fill(&path, size).map_err(StoreError::io("keep room back in", &path))?;
+        }
+        Ok(reserve)
+    }
+
+    /// Gives one portion back. `false` when there was none left.
+    pub fn give_one_back(&mut self) -> bool {
+        self.files.pop().is_some_and(|file| fs::remove_file(file).is_ok())
+    }
+
+    /// Gives everything back.
+    pub fn give_back(&mut self) {
+        while !self.files.is_empty() {
+            self.give_one_back();
+        }
+    }
+}
+
+impl Drop for Reserve {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+/// Makes a file that really has its blocks.
+fn fill(path: &Path, size: u64) -> io::Result<()> {
+    let mut file = open_private(path, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
+    if size == 0 {
+        return Ok(());
+    }
+    match fallocate(&file, FallocateFlags::empty(), 0, size) {
+        Ok(()) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+            let block = vec![0; 64 << 10];
+            let mut left = size;
+            while left > 0 {
+                let piece =
+                    block.get(..usize::try_from(left).unwrap_or(block.len()).min(block.len())).unwrap_or(&block);
+                file.write_all(piece)?;
+                left -= piece.len() as u64;
+            }
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+    use crate::store::test_disk::TinyDisk;
+
+    fn kept(folder: &Path) -> (usize, u64) {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().metadata().unwrap());
+        let sizes: Vec<u64> = entries.map(|facts| facts.blocks() * 512).collect();
+        (sizes.len(), sizes.iter().sum())
+    }
+
+    #[test]
+    fn room_is_really_taken_and_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |sub_runs: u32, least: u64| {
+            let mut reserve = Reserve::keep(folder.path(), sub_runs).unwrap();
+            let (count, bytes) = kept(folder.path());
+            assert!(count == 3 && (least..least + (64 << 10)).contains(&bytes), "{sub_runs}: {count} {bytes}");
+            assert!(reserve.give_one_back());
+            assert_eq!(kept(folder.path()).0, 2);
+            assert!(reserve.give_one_back() && reserve.give_one_back() && !reserve.give_one_back());
+            assert_eq!(kept(folder.path()), (0, 0));
+        };
+        check(1, LEAST);
+        check(1000, LEAST + 400_000);
+        // A runner that was killed leaves its reserve, and the next one takes it over.
+        std::mem::forget(Reserve::keep(folder.path(), 1).unwrap());
+        drop(Reserve::keep(folder.path(), 1).unwrap());
+        assert_eq!(kept(folder.path()), (0, 0));
+    }
+
+    #[test]
+    fn a_small_disk_keeps_most_of_its_room() {
+        let Some(disk) = TinyDisk::mount() else { return };
+        let reserve = Reserve::keep(disk.path(), 1).unwrap();
+        let free = space::at(disk.path()).unwrap().free_bytes;
+        assert!(free >= 48 << 10, "{free}");
+        // Full but for what is kept back, and then not even that.
+        let mut file = fs::File::create(disk.path().join("full")).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+        let write = || fs::write(disk.path().join("line"), [0; 4096]);
+        assert!(write().is_err());
+        drop(reserve);
+        write().unwrap();
+    }
+}
