@@ -211,7 +211,7 @@ fn sweep(most: u64, random: &mut ChaCha8Rng, expected: &BTreeMap<u64, String>, f
         let mut child = bench.real(&words(line)).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let moment = if figures.kills < most {
             // Every fourth may be killed while it is still on its way to its first line.
-            let (is_early, after) = (random.next_u64() % 4 == 0, random.next_u64() % MOST_MS);
+            let (is_early, after) = (random.next_u64().is_multiple_of(4), random.next_u64() % MOST_MS);
             Some((if is_early { None } else { Some(seen.last) }, Duration::from_millis(after)))
         } else {
             None
