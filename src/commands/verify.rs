@@ -132,6 +132,7 @@ fn one(
     if !is_live {
         rails(&dir, &run_id, &mut findings);
         let mut left = processes.get(&run_id).cloned().unwrap_or_default();
+        left.retain(|process| survivors::is_of_run(&context.roots, process.pid, &dir, &run_id));
         left.extend(leader(context, &dir).filter(|leader| !left.contains(leader)));
         for ProcessIdentity { pid, start_ticks } in left {
             let what = format!("process {pid} (started at tick {start_ticks}) still runs");

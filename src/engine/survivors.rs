@@ -67,7 +67,10 @@ pub fn of_run(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> Vec<Proces
             i64::from(number(process.pid)) == i64::from(leader.pid) && process.start_ticks == leader.start_ticks
         })
     };
-    let is_of_run = |process: &Process| is_leader(process) || works_for(process.pid, dir.root(), run_id);
+    let is_of_run = |process: &Process| {
+        is_leader(process)
+            || environment_of(process.pid).is_some_and(|environment| works_for(&environment, dir.root(), run_id))
+    };
     let mut found: BTreeSet<i32> = BTreeSet::new();
     for process in all.iter().filter(|process| !process.ended && is_of_run(process)) {
         if found.insert(number(process.pid)) {
@@ -99,9 +102,7 @@ pub fn identities_by_run(roots: &Roots) -> BTreeMap<String, Vec<ProcessIdentity>
         if roots.is_native() && pid == std::process::id() {
             continue;
         }
-        let Some(run) = fs::read(roots.proc(&format!("{pid}/environ"))).ok().as_deref().and_then(mark_in) else {
-            continue;
-        };
+        let Some(run) = environment_at(roots, pid).as_deref().and_then(mark_in) else { continue };
         if let Ok(identity) = process::identity(roots, pid)
             && process::is_running(roots, identity).unwrap_or(false)
         {
@@ -112,6 +113,15 @@ pub fn identities_by_run(roots: &Roots) -> BTreeMap<String, Vec<ProcessIdentity>
         processes.sort();
     }
     runs
+}
+
+/// Whether a process carries the mark of the run in `dir`, and not of one of that id in another folder.
+pub fn is_of_run(roots: &Roots, pid: u32, dir: &RunDir, run_id: &str) -> bool {
+    environment_at(roots, pid).is_some_and(|environment| works_for(&environment, dir.root(), run_id))
+}
+
+fn environment_at(roots: &Roots, pid: u32) -> Option<Vec<u8>> {
+    fs::read(roots.proc(&format!("{pid}/environ"))).ok()
 }
 
 fn number(pid: Pid) -> i32 {
@@ -135,13 +145,12 @@ fn variable<'e>(environment: &'e [u8], name: &[u8]) -> Option<&'e [u8]> {
     environment.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(name))
 }
 
-/// Whether a process carries the run's id, and does not say that it works for one of that id in another folder.
-fn works_for(pid: Pid, dir: &Path, run_id: &str) -> bool {
-    let Some(environment) = environment_of(pid) else { return false };
-    if mark_in(&environment).is_none_or(|mark| mark != run_id) {
+/// Whether an environment carries the run's id, and does not say that it is of one of that id in another folder.
+fn works_for(environment: &[u8], dir: &Path, run_id: &str) -> bool {
+    if mark_in(environment).is_none_or(|mark| mark != run_id) {
         return false;
     }
-    let places = PLACES.iter().filter_map(|name| std::str::from_utf8(variable(&environment, name)?).ok());
+    let places = PLACES.iter().filter_map(|name| std::str::from_utf8(variable(environment, name)?).ok());
     let mut runs = places.filter_map(|place| Path::new(place).ancestors().find(|above| above.ends_with(run_id)));
     // A folder that is not there any more proves nothing.
     !runs.any(|run| fs::canonicalize(run).is_ok_and(|run| fs::canonicalize(dir).is_ok_and(|own| own != run)))

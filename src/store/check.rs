@@ -301,7 +301,12 @@ impl Check<'_> {
             return;
         }
         for file in seal::left_overs(self.dir()).unwrap_or_default() {
-            findings.push(self.finding(Kind::LeftOver, file, "half of a file, left by a command that was killed"));
+            let what = if super::reserve::is_portion(&file) {
+                "room that was kept back for the end of the run, by a runner that was killed"
+            } else {
+                "half of a file, left by a command that was killed"
+            };
+            findings.push(self.finding(Kind::LeftOver, file, what));
         }
     }
 

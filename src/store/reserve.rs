@@ -59,6 +59,11 @@ impl Reserve {
     }
 }
 
+/// Whether a file in the run's directory is called like one of those that a killed runner leaves.
+pub(crate) fn is_portion(name: &str) -> bool {
+    name.strip_prefix(".reserve-").is_some_and(|number| number.len() == 1 && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
 impl Drop for Reserve {
     fn drop(&mut self) {
         self.give_back();

@@ -18,7 +18,9 @@ use super::atomic;
 use super::error::plain;
 use super::hash;
 use super::layout::{RunDir, open_directory};
+use super::mortal::around;
 use super::record::{open_regular, read_regular};
+use super::reserve;
 use super::walk::{self, Seen, spelled};
 
 /// The version of `hashes.json` that this program writes.
@@ -75,6 +77,7 @@ const CONTROLLERS: &str = "rails";
 fn part(path: &str) -> Part {
     let names: Vec<&str> = path.split('/').collect();
     let is_left_over = match names.as_slice() {
+        [name] if reserve::is_portion(name) => true,
         [name] | ["subruns", _, name] => atomic::is_temporary(name),
         // A log that was being cut to its size.
         ["subruns", _, "stdout" | "stderr", name] => name.ends_with(".log.tmp"),
@@ -213,9 +216,14 @@ fn is_sealed(folder: &str) -> bool {
     folder != CONTROLLERS
 }
 
-/// Seals a run that has ended: to be called when all else of it is written. On disk when this returns.
+/// Seals a run that has ended: to be called when all else of it is written. On disk when this returns, and so is everything
+/// that it tells of: what diagnostics wrote may have been in the cache until now, and a power cut would make it look changed.
 pub fn write(dir: &RunDir) -> Result<(), StoreError> {
-    atomic::replace_json_indented(&dir.hashes(), &Seal::take(dir, &mut |_| ())?)
+    let seal = Seal::take(dir, &mut |_| ())?;
+    let folder = open_directory(dir.root())?;
+    let synced = around("sync the file system", || rustix::fs::syncfs(&folder));
+    synced.map_err(StoreError::io("sync", dir.root()))?;
+    atomic::replace_json_indented(&dir.hashes(), &seal)
 }
 
 /// Files of the run that a killed writer left and nobody reads, in the order of paths.
@@ -402,7 +410,8 @@ mod tests {
     #[test]
     fn what_a_killed_writer_left_is_told_apart() {
         let run = sealed();
-        let left = [".hashes.json.a1b2c3", "subruns/x/.summary.json.x3Yz9a", "subruns/x/stderr/00_a.log.tmp"];
+        let left =
+            [".hashes.json.a1b2c3", ".reserve-2", "subruns/x/.summary.json.x3Yz9a", "subruns/x/stderr/00_a.log.tmp"];
         for file in left {
             add(file)(&run);
         }

@@ -257,6 +257,7 @@ fn is_sound(sweep: &Sweep, filmed: &Filmed, image: &Image, round: &Round, refere
     assert_eq!(sweep.rail_uv(), 1_000_000, "{at}");
     is_whole(&run);
     keeps_the_protocol(&run);
+    sweep.is_verified(&runs, &id, &at);
     let found = record(sweep, &runs, &id, &stood);
     let expected = reference.record(&stood);
     match stood.open.first().filter(|_| !stood.in_flight.is_empty() || stood.is_away) {

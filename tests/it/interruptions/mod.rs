@@ -122,6 +122,7 @@ impl Dead<'_> {
         let run = runs.join(id);
         is_whole(&run);
         keeps_the_protocol(&run);
+        sweep.is_verified(runs, id, at);
         let found = record(sweep, runs, id, stood);
         assert!(found == expected, "{at}, {stood:?}:\n{}", difference(&found, &expected));
         is_dead_of_that(&run, stood, at);

@@ -28,8 +28,8 @@ const VOLATILE: [&str; 13] = [
 /// What stays of an execution that was in flight: it has an end, and nothing else is known of it.
 const OF_THE_DEAD: [&str; 6] = ["event", "index", "step", "verdict", "effects", "attempt"];
 /// Files that are compared by what they say, or that say something else each time.
-const NOT_COMPARED: [&str; 7] =
-    ["lock", "sysinfo.json", "report.md", "report.html", "export.csv", "events.ldjson", "steps.ldjson"];
+const NOT_COMPARED: [&str; 8] =
+    ["lock", "sysinfo.json", "report.md", "report.html", "export.csv", "hashes.json", "events.ldjson", "steps.ldjson"];
 
 /// Where an interrupted run stood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -156,8 +156,8 @@ pub fn record(sweep: &Sweep, runs: &Path, id: &str, stood: &Stood) -> String {
             let below = name.strip_prefix(&format!("subruns/{id}-s{:02}/", dead.sub_run)).unwrap_or_default();
             below.split('/').any(|part| part.starts_with(&dead.name))
         });
-        // Times of output are there where the runner came to look.
-        if is_dead || last == "logs.idx" {
+        // Times of output are there where the runner came to look; a seal is not, where it died behind the end of its run.
+        if is_dead || last == "logs.idx" || (stood.has_ended && last == "hashes.json") {
             continue;
         }
         if NOT_COMPARED.contains(&&*last) {

@@ -213,9 +213,16 @@ impl Sweep {
         };
         check("runs list", &[0]);
         check(&format!("runs show {id}"), &[0]);
+        check(&format!("runs verify {id}"), &[0]);
         check(&format!("report --run-id {id}"), &[0]);
         check(&format!("export --run {id} --format csv"), &[0]);
         check("clean --older-than 0 --dry-run", &[0]);
+    }
+
+    /// Nothing of it is damaged, or not what it was when it ended.
+    pub fn is_verified(&self, runs: &Path, id: &str, at: &str) {
+        let output = self.command(runs, &format!("runs verify {id}")).output().unwrap();
+        assert!(output.status.success(), "{at}: {}", String::from_utf8_lossy(&output.stdout));
     }
 
     /// Nothing is there to be gone on with; once nobody can be at work on it any more, all of it can be cleaned away.
