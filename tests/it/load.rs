@@ -169,7 +169,7 @@ fn a_million_lines_as_fast_as_they_come() {
     lines(1_000_000);
 }
 
-/// A hundred million lines, 850 MB in memory: about a million a second for as long as that takes.
+/// A hundred million lines, 889 MB in memory, as fast as they come: far more than a million a second.
 /// `cargo test --release --test it load::a_hundred_million_lines -- --ignored --nocapture`
 #[test]
 #[ignore = "takes minutes and a gigabyte of memory"]
