@@ -51,6 +51,9 @@ pub fn follow(
         follower.poll(&mut |recorded| {
             state.apply(&recorded);
             wanted = wanted && each(&state, &recorded);
+            if let RunEvent::SubrunFinished(event) = &recorded.event {
+                state.forget_steps_behind(event.index);
+            }
         })?;
         if !wanted || state.end.is_some() {
             return Ok(state);

@@ -74,7 +74,7 @@ impl<W: Write> Progress<W> {
 
     /// Takes in and prints one event.
     pub fn event(&mut self, recorded: &Recorded) {
-        self.state.apply(recorded);
+        self.take(recorded);
         if self.verbosity == Verbosity::Quiet {
             return;
         }
@@ -98,6 +98,14 @@ impl<W: Write> Progress<W> {
             self.clear_bar();
             self.print(&line);
             self.print("\n");
+        }
+    }
+
+    /// Takes in one event. Nobody asks for the steps of what has ended: a long sweep must not fill the memory.
+    fn take(&mut self, recorded: &Recorded) {
+        self.state.apply(recorded);
+        if let RunEvent::SubrunFinished(event) = &recorded.event {
+            self.state.forget_steps_behind(event.index);
         }
     }
 

@@ -94,7 +94,9 @@ fn runs_in_one_workspace_do_each_other_no_harm() {
     }
     let runs = runs(&bench);
     assert_eq!(runs.len(), 4);
-    runs.iter().for_each(|run| is_complete(run));
+    for run in &runs {
+        is_complete(run);
+    }
     let verified = told(&bench, "runs verify");
     assert_eq!(verified.code, 0, "{}", verified.all());
     until("nobody is left", LONG, || left(&bench).is_empty());
@@ -122,7 +124,7 @@ fn what_is_cleaned_is_never_a_run_that_is_going_on() {
         assert_eq!(told.code, 0, "{}", told.all());
     }
     assert_eq!(told(&bench, "clean --older-than 0 --force").code, 0);
-    assert_eq!(runs(&bench), [running.clone()], "the old one is gone, the other is not");
+    assert_eq!(runs(&bench), std::slice::from_ref(&running), "the old one is gone, the other is not");
     bench.write("go", "");
     let told = ended(&bench, live);
     assert_eq!(told.code, 0, "{}", told.all());

@@ -103,9 +103,12 @@ fn finished(run: &Path) -> Value {
     lines.find(|line| line["event"] == "step_finished").unwrap()
 }
 
-fn is_flat(what: &str, begin_kb: u64, end_kb: u64) {
+/// Patterns are searched in a window of a log that is no larger than this.
+const WINDOW: u64 = 64 << 20;
+
+fn is_flat(what: &str, begin_kb: u64, end_kb: u64, log: u64) {
     eprintln!("{what}: runner had {begin_kb} KiB at the start, {end_kb} KiB at most");
-    assert!(end_kb <= begin_kb + FLAT, "{what}: {begin_kb} KiB, then {end_kb} KiB");
+    assert!(end_kb <= begin_kb + FLAT + log.min(WINDOW) / 1024, "{what}: {begin_kb} KiB, then {end_kb} KiB");
 }
 
 #[test]
@@ -122,7 +125,7 @@ fn two_thousand_children_are_gone_at_the_limit() {
     assert!(left(&bench).len() >= 2000, "they are there");
     let (code, end) = live.ends(|| {});
     assert_eq!(code, 1);
-    is_flat("2,000 children", begin, end);
+    is_flat("2,000 children", begin, end, 0);
     let step = finished(&newest(&bench));
     assert_eq!((&step["verdict"], &step["reason"]), (&"timeout".into(), &"wrote nothing for 2s".into()), "{step}");
     until("nobody is left", LONG, || left(&bench).is_empty());
@@ -143,11 +146,11 @@ fn lines(count: u64) {
     let begin = live.until("the first step", || only(runs.path()).is_some());
     let (code, end) = live.ends(|| {});
     assert_eq!(code, 0);
-    is_flat(&format!("{count} lines"), begin, end);
     let run = only(runs.path()).unwrap();
     let step = finished(&run);
     let log = fs::read(first(&run).join("stdout/00_probe.log")).unwrap();
     assert_eq!(step["stdout_bytes"], log.len(), "{step}");
+    is_flat(&format!("{count} lines"), begin, end, log.len() as u64);
     let text = String::from_utf8(log).unwrap();
     let mut expected = 1;
     for line in text.lines() {
@@ -166,7 +169,7 @@ fn a_million_lines_as_fast_as_they_come() {
     lines(1_000_000);
 }
 
-/// A hundred million lines, 850 MB in memory: about a million a second for as long as that takes.
+/// A hundred million lines, 889 MB in memory, as fast as they come: far more than a million a second.
 /// `cargo test --release --test it load::a_hundred_million_lines -- --ignored --nocapture`
 #[test]
 #[ignore = "takes minutes and a gigabyte of memory"]
@@ -185,7 +188,7 @@ fn flood(megabytes: u64, cap_mib: u64) {
     let mut used = 0;
     let (code, end) = live.ends(|| used = used.max(fs::metadata(&log).map_or(0, |log| log.blocks() * 512)));
     assert_eq!(code, 0);
-    is_flat(&format!("{megabytes} MB"), begin, end);
+    is_flat(&format!("{megabytes} MB"), begin, end, cap_mib << 20);
     let step = finished(&newest(&bench));
     let written = "first\n".len() as u64 + megabytes * 1_000_000 + "\nOK\n".len() as u64;
     assert_eq!(step["stdout_bytes"], written, "{step}");
@@ -200,7 +203,7 @@ fn flood(megabytes: u64, cap_mib: u64) {
         cap / 1_000_000,
         megabytes * 1000 / ms
     );
-    // Between two looks it may write as fast as it can.
+    // Between two looks, twenty a second, it may write as fast as it can.
     assert!(used <= cap + written / 2, "{used} bytes on disk");
 }
 
@@ -234,7 +237,7 @@ fn sweep(count: u64) {
     let begin = live.until("a tenth", || begun(count / 10));
     let end = live.until("the last", || begun(count - 1));
     let took = live.began.elapsed();
-    is_flat(&format!("{count} sub-runs, from the tenth part to the last"), begin, end);
+    is_flat(&format!("{count} sub-runs, from the tenth part to the last"), begin, end, 0);
     let (code, reported) = live.ends(|| {});
     assert_eq!(code, 0);
     eprintln!("{count} sub-runs: {} ms, {reported} KiB at most with its reports", took.as_millis());

@@ -41,8 +41,8 @@ echo OK
 ";
 const RUN: &str = "run --no-tui --yes -q --flow smoke --margin down --unit SN1";
 const RESUME: &str = "resume --last --no-tui --yes -q";
-/// No runner lives longer than this before it is killed.
-const MOST_MS: u64 = 1500;
+/// No runner lives longer than this before it is killed, once it has begun.
+const MOST_MS: u64 = 1000;
 
 fn bench() -> Bench {
     let bench = rails::bench("", "");
@@ -72,9 +72,23 @@ fn verdicts(run: &Path) -> BTreeMap<u64, String> {
     rows.map(|row| (row["index"].as_u64().unwrap(), row["verdict"].as_str().unwrap_or("none").to_owned())).collect()
 }
 
+/// Where the journals ended when somebody last looked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Last {
+    /// The size of the run's own journal.
+    events: u64,
+    /// The highest number of a line that a runner wrote.
+    seq: Option<u64>,
+}
+
+fn size(run: &Path) -> u64 {
+    fs::metadata(run.join("events.ldjson")).map_or(0, |journal| journal.len())
+}
+
 /// What the journals of a run had when somebody last looked.
 #[derive(Default)]
 struct Seen {
+    last: Last,
     journals: BTreeMap<PathBuf, Vec<u8>>,
     /// What lies beside a step that has finished: its logs and artifacts, and the summary of a sub-run that has ended.
     kept: BTreeMap<PathBuf, Vec<u8>>,
@@ -108,7 +122,12 @@ impl Seen {
         self.keep(run);
         all.retain(|line| line["by"] != "guardian");
         all.sort_by_key(|line| line["seq"].as_u64().unwrap());
-        all.last().map_or_else(|| "nothing".to_owned(), |line| line["event"].as_str().unwrap().to_owned())
+        let seq = all.last().map(|line| line["seq"].as_u64().unwrap());
+        let before = std::mem::replace(&mut self.last, Last { events: size(run), seq });
+        match all.last().filter(|_| before.seq != seq) {
+            Some(line) => line["event"].as_str().unwrap().to_owned(),
+            None => "before its first line".to_owned(),
+        }
     }
 
     fn keep(&mut self, run: &Path) {
@@ -161,12 +180,20 @@ struct Figures {
     steps: usize,
 }
 
-/// Kills the runner once the moment has come; `false` when it has ended before.
-fn killed_in_time(child: &mut Child, moment: Duration) -> bool {
-    let begin = Instant::now();
-    while begin.elapsed() < moment {
+/// Kills the runner so long after its start, or after it has written a line behind the one that is given; `false` when it has
+/// ended before, or when it is to live.
+fn killed_in_time(bench: &Bench, child: &mut Child, moment: Option<(Option<Last>, Duration)>) -> bool {
+    let Some((behind, after)) = moment else {
+        child.wait().unwrap();
+        return false;
+    };
+    let mut begin = behind.is_none().then(Instant::now);
+    while begin.is_none_or(|begin| begin.elapsed() < after) {
         if child.try_wait().unwrap().is_some() {
             return false;
+        }
+        if begin.is_none() && only_run(bench).is_some_and(|run| Some(size(&run)) > behind.map(|last| last.events)) {
+            begin = Some(Instant::now());
         }
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -182,8 +209,14 @@ fn sweep(most: u64, random: &mut ChaCha8Rng, expected: &BTreeMap<u64, String>, f
         let run = only_run(&bench);
         let line = if run.is_some() { RESUME } else { RUN };
         let mut child = bench.real(&words(line)).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let moment = if figures.kills < most { random.next_u64() % MOST_MS } else { LONG.as_millis() as u64 };
-        if !killed_in_time(&mut child, Duration::from_millis(moment)) {
+        let moment = if figures.kills < most {
+            // Every fourth may be killed while it is still on its way to its first line.
+            let (is_early, after) = (random.next_u64().is_multiple_of(4), random.next_u64() % MOST_MS);
+            Some((if is_early { None } else { Some(seen.last) }, Duration::from_millis(after)))
+        } else {
+            None
+        };
+        if !killed_in_time(&bench, &mut child, moment) {
             let output = child.wait_with_output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             // It may have been killed after its last line, with nothing left to do.
@@ -196,7 +229,7 @@ fn sweep(most: u64, random: &mut ChaCha8Rng, expected: &BTreeMap<u64, String>, f
         until("the rail", Duration::from_secs(2), || stands(&bench) == NOMINAL);
         figures.slowest_home = figures.slowest_home.max(begin.elapsed());
         until("nobody is left", LONG, || left(&bench).is_empty());
-        let phase = only_run(&bench).map_or_else(|| "before the run was there".to_owned(), |run| seen.look(&run));
+        let phase = only_run(&bench).map_or_else(|| "before its first line".to_owned(), |run| seen.look(&run));
         *figures.phases.entry(phase).or_default() += 1;
     }
     let run = only_run(&bench).unwrap();
@@ -212,8 +245,7 @@ fn sweep(most: u64, random: &mut ChaCha8Rng, expected: &BTreeMap<u64, String>, f
     assert_eq!(verified.code, 0, "{}", verified.all());
     figures.sweeps += 1;
     figures.steps += seen.finished;
-    figures.lines +=
-        seen.journals.values().map(|text| text.iter().filter(|byte| **byte == b'\n').count()).sum::<usize>();
+    figures.lines += seen.journals.keys().map(|path| lines(path).len()).sum::<usize>();
 }
 
 #[test]
@@ -235,7 +267,9 @@ fn runners_killed_at_random_moments_lose_nothing() {
     }
     let Figures { kills, sweeps, phases, slowest_home, lines, steps } = figures;
     eprintln!("{kills} kills in {sweeps} sweeps, {} s; the last line before each:", begin.elapsed().as_secs());
-    phases.iter().for_each(|(phase, count)| eprintln!("  {count:4} {phase}"));
+    for (phase, count) in phases {
+        eprintln!("  {count:4} {phase}");
+    }
     eprintln!("{lines} lines and {steps} finished steps recorded, 0 lost or changed; 0 survivors");
     eprintln!("the rail was home after {} ms at most", slowest_home.as_millis());
 }
