@@ -26,6 +26,7 @@ use crate::store::journal::JournalTail;
 use crate::store::lock::{self, Lock, LockScope, LockStatus};
 use crate::store::rails::KeptRails;
 use crate::store::record::{Damage, Record};
+use crate::store::reserve;
 
 /// So many resumes in a row that each ended in another boot before anything got on make a boot loop, unless told otherwise.
 pub const MOST_BOOTS: u32 = 3;
@@ -242,9 +243,11 @@ pub fn resume(
     run::execute(context, &prepared.admitted, begun, options, face)
 }
 
-/// Removes what the dead runner had half written beside the files that it was about to replace.
+/// Removes what the dead runner had half written beside the files that it was about to replace, and the room that it kept
+/// back.
 fn sweep(entry: &RunEntry, left: &Interrupted) -> Result<(), Failure> {
     atomic::sweep(entry.dir.root());
+    reserve::sweep(entry.dir.root());
     let begun = (0..).zip(&left.state.sub_runs).filter(|(_, sub_run)| sub_run.started_at.is_some());
     if let Some((index, _)) = begun.last() {
         let id = left.state.header.sub_run_id(left.state.plan.experiment.sub_runs(), index);

@@ -301,6 +301,10 @@ impl Check<'_> {
             return;
         }
         for file in seal::left_overs(self.dir()).unwrap_or_default() {
+            // Whoever goes on with the run takes it over.
+            if super::reserve::is_portion(&file) && !self.is_over {
+                continue;
+            }
             let what = if super::reserve::is_portion(&file) {
                 "room that was kept back for the end of the run, by a runner that was killed"
             } else {

@@ -32,14 +32,12 @@ impl Reserve {
     /// Keeps room back in `folder` for the end of a run of so many sub-runs. What an earlier runner kept back there is taken
     /// over. Errors: there is no room even for that, or nothing can be written.
     pub fn keep(folder: &Path, sub_runs: u32) -> Result<Self, StoreError> {
-        let mut reserve =
-            Self { files: (0..PORTIONS).map(|number| folder.join(format!(".reserve-{number}"))).collect() };
+        let mut reserve = Self { files: portions(folder) };
         reserve.give_back();
         let free = space::at(folder)?.free_bytes;
         let wanted = LEAST.saturating_add(A_ROW.saturating_mul(sub_runs.into())).min(MOST);
         let size = wanted.min(free / PART) / PORTIONS;
-        for number in 0..PORTIONS {
-            let path = folder.join(format!(".reserve-{number}"));
+        for path in portions(folder) {
             reserve.files.push(path.clone());
             fill(&path, size).map_err(StoreError::io("keep room back in", &path))?;
         }
@@ -57,6 +55,15 @@ impl Reserve {
             self.give_one_back();
         }
     }
+}
+
+/// Gives back what a dead runner kept back in `folder`. Whoever calls this holds the run.
+pub fn sweep(folder: &Path) {
+    drop(Reserve { files: portions(folder) });
+}
+
+fn portions(folder: &Path) -> Vec<PathBuf> {
+    (0..PORTIONS).map(|number| folder.join(format!(".reserve-{number}"))).collect()
 }
 
 /// Whether a file in the run's directory is called like one of those that a killed runner leaves.

@@ -271,4 +271,10 @@ fn files_of_killed_writers_are_left_over() {
         |run| fs::write(run.dir.root().join(".summary.json.x3Yz9a"), "{").unwrap(),
         &["left_over .summary.json.x3Yz9a: half of a file, left by a command that was killed"],
     );
+    let kept = |run: &TestRun| fs::write(run.dir.root().join(".reserve-0"), [0; 9]).unwrap();
+    check(kept, &["left_over .reserve-0: room that was kept back for the end of the run, by a runner that was killed"]);
+    // Of a run that is to go on it is no remnant.
+    let run = run_of(|event| !matches!(event, RunEvent::RunFinished(_)), false);
+    kept(&run);
+    assert_eq!(said(&run, false), ["interrupted : its runner died before it ended, so it is not sealed"]);
 }
