@@ -125,6 +125,9 @@ impl Dead<'_> {
         sweep.is_verified(runs, id, at);
         let found = record(sweep, runs, id, stood);
         assert!(found == expected, "{at}, {stood:?}:\n{}", difference(&found, &expected));
+        if at.contains(" before ") {
+            sweep.is_readable(runs, id);
+        }
         is_dead_of_that(&run, stood, at);
     }
 }
@@ -279,4 +282,16 @@ fn a_runner_killed_again_early_loses_nothing() {
     // The first step of all, which has something to restore, and the one that fails by itself.
     dies_twice(1);
     dies_twice(4);
+}
+
+#[test]
+fn a_switch_that_says_nothing_known_starts_nothing() {
+    let sweep = Sweep::new();
+    let runs = sweep.fresh_runs();
+    let End::Exit(code, said) = sweep.run(&runs, "kill") else { panic!("it has died") };
+    assert_eq!(code, 2);
+    insta::assert_snapshot!(said, @r#"
+    error: ROAD_RUNNER_INTERRUPT is "kill", which is none of kill:N, stop:N, stop and trace:FILE
+    "#);
+    assert_eq!(listed(&runs), (vec![], vec![]));
 }

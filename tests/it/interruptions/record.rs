@@ -28,8 +28,17 @@ const VOLATILE: [&str; 13] = [
 /// What stays of an execution that was in flight: it has an end, and nothing else is known of it.
 const OF_THE_DEAD: [&str; 6] = ["event", "index", "step", "verdict", "effects", "attempt"];
 /// Files that are compared by what they say, or that say something else each time.
-const NOT_COMPARED: [&str; 8] =
-    ["lock", "sysinfo.json", "report.md", "report.html", "export.csv", "hashes.json", "events.ldjson", "steps.ldjson"];
+const NOT_COMPARED: [&str; 9] = [
+    "lock",
+    "hashes.json",
+    "sysinfo.json",
+    "report.md",
+    "report.html",
+    "export.csv",
+    "hashes.json",
+    "events.ldjson",
+    "steps.ldjson",
+];
 
 /// Where an interrupted run stood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -217,6 +217,8 @@ impl Sweep {
         check(&format!("report --run-id {id}"), &[0]);
         check(&format!("export --run {id} --format csv"), &[0]);
         check("clean --older-than 0 --dry-run", &[0]);
+        // What an interrupted run lacks is no damage.
+        check(&format!("runs verify {id}"), &[0]);
     }
 
     /// Nothing of it is damaged, or not what it was when it ended.
