@@ -246,6 +246,7 @@ Example:
 }
 
 /// Which run goes on, and how.
+#[expect(clippy::struct_excessive_bools, reason = "flags as they are typed")]
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true).args(["run", "last", "auto"]))]
 pub struct Resume {

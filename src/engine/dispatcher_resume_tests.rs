@@ -63,7 +63,9 @@ fn came_to(state: &RunState) -> String {
 fn left(bench: &Bench, lines: &[Recorded]) -> Resumption {
     let state = &bench.dispatcher.state;
     let mut state = RunState::new(state.header.clone(), Arc::clone(&state.plan));
-    lines.iter().for_each(|line| state.apply(line));
+    for line in lines {
+        state.apply(line);
+    }
     let last = lines.iter().rposition(|line| matches!(line.event, RunEvent::SubrunStarted(_)));
     let behind = last.map(|last| &lines[last..]).unwrap_or_default();
     let has = |name: &str| behind.iter().any(|line| line.event.name() == name);

@@ -13,6 +13,7 @@ use crate::domain::run_state::RunState;
 use crate::domain::verdict::Verdict;
 
 /// What a runner left.
+#[expect(clippy::struct_excessive_bools, reason = "four things that may be so, each for itself")]
 #[derive(Debug)]
 pub struct Interrupted {
     /// The journals, folded; with the executions of the sub-run that began last and of no other.

@@ -35,16 +35,10 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::DryRun => return with_choice(model, |choice| Effect::DryRun(Box::new(choice))),
         Action::Edit => return edit(model),
         Action::Rerun => {
-            return model
-                .selected_run()
-                .map(|run| run.id.clone())
-                .map_or_else(Vec::new, |id| propose(model, What::Stored { run: id, failed: false, sub_runs: None }));
+            return propose_selected(model, |run| What::Stored { run, failed: false, sub_runs: None });
         }
         Action::RerunFailed => return rerun_failed(model),
-        Action::Resume => {
-            let selected = model.selected_run().map(|run| run.id.clone());
-            return selected.map_or_else(Vec::new, |run| propose(model, What::Interrupted { run }));
-        }
+        Action::Resume => return propose_selected(model, |run| What::Interrupted { run }),
         Action::Compare => return compare(model),
         Action::Report => return model.run_in_question().map(Effect::Report).into_iter().collect(),
         Action::Export => return model.run_in_question().map(Effect::Export).into_iter().collect(),
@@ -254,6 +248,12 @@ fn propose(model: &mut Model, what: What) -> Vec<Effect> {
     };
     let unit = model.choice.unit.clone().filter(|_| !has_own);
     vec![Effect::Propose(ticket, Order { what, unit, max_fail: None, allow_concurrent: false })]
+}
+
+/// Proposes something with the selected run, if one is.
+fn propose_selected(model: &mut Model, what: impl FnOnce(String) -> What) -> Vec<Effect> {
+    let selected = model.selected_run().map(|run| run.id.clone());
+    selected.map_or_else(Vec::new, |run| propose(model, what(run)))
 }
 
 fn rerun_failed(model: &mut Model) -> Vec<Effect> {

@@ -25,7 +25,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::{Value, json};
 
 use crate::interruptions::record::{Stood, difference, keeps_the_protocol, record, steps};
-use crate::interruptions::sweep::{End, Sweep, is_whole, lines, listed};
+use crate::interruptions::sweep::{End, Sweep, is_whole, lines, listed, settle};
 
 const IMAGE_BYTES: u64 = 8 << 20;
 /// No commit by itself while the test runs, no write of its own before a file is renamed over another.
@@ -121,6 +121,7 @@ fn film(sweep: &Sweep, make: &[&str], mount: &str) -> Option<Filmed> {
     };
     let runs = disk.at.join("runs");
     let trace = sweep.place().join("trace");
+    #[expect(clippy::zombie_processes, reason = "it is waited for by its pid, which tells of stops as well")]
     let child = sweep.to_run(&runs, &format!("stop,trace:{}", trace.display())).stdout(Stdio::null()).spawn().unwrap();
     let pid = Pid::from_child(&child);
     let mut runner = Runner(Some(pid));
@@ -134,14 +135,13 @@ fn film(sweep: &Sweep, make: &[&str], mount: &str) -> Option<Filmed> {
         }
         point += 1;
         let now = fs::read(&image).unwrap();
-        match images.last_mut().filter(|_| now == before) {
-            Some(same) => same.last = point,
-            None => {
-                let file = sweep.place().join(format!("image-{point}"));
-                keep(&now, &file);
-                images.push(Image { file, first: point, last: point });
-                before = now;
-            }
+        if let Some(same) = images.last_mut().filter(|_| now == before) {
+            same.last = point;
+        } else {
+            let file = sweep.place().join(format!("image-{point}"));
+            keep(&now, &file);
+            images.push(Image { file, first: point, last: point });
+            before = now;
         }
         kill_process(pid, Signal::CONT).unwrap();
     };
@@ -149,7 +149,7 @@ fn film(sweep: &Sweep, make: &[&str], mount: &str) -> Option<Filmed> {
     let trace: Vec<String> = fs::read_to_string(trace).unwrap().lines().map(str::to_owned).collect();
     assert_eq!(trace.len(), point);
     let id = listed(&runs).0.remove(0);
-    sweep.settle(&runs, Some(&id));
+    settle(&runs, Some(&id));
     let seqs = |lines: Vec<Value>, own: bool| lines.into_iter().map(move |line| (line["seq"].as_u64().unwrap(), own));
     let mut journals: BTreeMap<u64, bool> = seqs(lines(&runs.join(&id).join("events.ldjson")), true).collect();
     journals.extend((0..3).flat_map(|sub_run| seqs(steps(&runs.join(&id), sub_run), false)));
@@ -253,7 +253,7 @@ fn is_sound(sweep: &Sweep, filmed: &Filmed, image: &Image, round: &Round, refere
         End::Exit(1, _) => {}
         end => panic!("{at}: {end:?}"),
     }
-    sweep.settle(&runs, Some(&id));
+    settle(&runs, Some(&id));
     assert_eq!(sweep.rail_uv(), 1_000_000, "{at}");
     is_whole(&run);
     keeps_the_protocol(&run);
@@ -327,7 +327,7 @@ fn crashed(run: &Path, crash: &Crash<'_>, found: &str, expected: &str, at: &str)
         let behind = text.lines().filter(|line| crash.is_behind(line));
         // A step that had not begun is not there.
         let begun = behind.filter(|line| !crash.stood.in_flight.is_empty() || !is_start_of(line, crash));
-        begun.map(|line| format!("{line}\n")).collect::<String>()
+        begun.map(|line| format!("{line}\n")).collect::<Vec<_>>().concat()
     };
     let (found, expected) = (before(found), before(expected));
     assert!(found == expected, "{at}, {:?}:\n{}", crash.stood, difference(&found, &expected));

@@ -203,7 +203,8 @@ fn the_boundary_of_a_board_whose_crash_takes_the_host_down() {
 
 fn evidence(finished: &Value) -> String {
     let all = finished["evidence"].as_array().unwrap().iter();
-    all.map(|one| format!("{}: {} {}\n", one["check"], one["held"], one["found"])).collect()
+    let line = |one: &Value| format!("{}: {} {}\n", one["check"], one["held"], one["found"]);
+    all.map(line).collect::<Vec<_>>().concat()
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl Runner<'_> {
         });
         evidence.push(heard("pstore", &names));
         let lines = kernel_log.map(|text| {
-            let lines = text.iter().filter(|byte| **byte == b'\n').count();
+            let lines = memchr::memchr_iter(b'\n', &text).count();
             files.insert("kernel.log".to_owned(), text);
             format!("{lines} lines")
         });

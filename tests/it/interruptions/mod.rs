@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use record::{Stood, difference, keeps_the_protocol, record};
-use sweep::{End, Sweep, is_whole, listed};
+use sweep::{End, Sweep, is_whole, listed, settle};
 
 /// Runs that nobody interrupts, by what ends in error in them by itself: what a run comes to of which that execution was in
 /// flight is the program's own word.
@@ -81,7 +81,7 @@ impl Dead<'_> {
     fn examine(&self, figures: &mut Figures) -> Option<(String, Stood)> {
         let Self { sweep, runs, at } = self;
         let (mut shown, hidden) = listed(runs);
-        let cleared = sweep.settle(runs, shown.first().map(String::as_str));
+        let cleared = settle(runs, shown.first().map(String::as_str));
         figures.longest_clearing = figures.longest_clearing.max(cleared);
         assert_eq!(sweep.rail_uv(), 1_000_000, "{at}");
         assert!(shown.len() <= 1, "{at}: {shown:?}");
@@ -117,7 +117,7 @@ impl Dead<'_> {
             assert_eq!(sweep.take_calls().first().map(String::as_str), Some("home"), "{at}: not first of all");
         }
         assert!(!sweep.is_away(), "{at}");
-        sweep.settle(runs, Some(id));
+        settle(runs, Some(id));
         assert_eq!(sweep.rail_uv(), 1_000_000, "{at}");
         let run = runs.join(id);
         is_whole(&run);
@@ -261,7 +261,7 @@ fn dies_twice(nth_step: usize) {
     let runs = sweep.fresh_runs();
     assert_eq!(sweep.run(&runs, &format!("kill:{point}")), End::Killed);
     let id = listed(&runs).0.remove(0);
-    sweep.settle(&runs, Some(&id));
+    settle(&runs, Some(&id));
     let before = Stood::of(&runs.join(&id));
     assert_eq!(before.in_flight.len(), 1);
     let figures = each_point(|sweep, point| dies_again_at(sweep, &references, (&runs, &before), point));

@@ -98,8 +98,8 @@ impl Stood {
             if !journal.iter().any(|line| is(line, "subrun_closed")) {
                 stood.open.insert(sub_run);
                 stood.finished = journal.iter().filter(|line| is(line, "step_finished")).count() as u64;
-                let moves = journal.iter().filter(|line| is(line, "rail_moving") || is(line, "rail_restored"));
-                stood.is_away = moves.last().is_some_and(|line| is(line, "rail_moving"));
+                let mut moves = journal.iter().filter(|line| is(line, "rail_moving") || is(line, "rail_restored"));
+                stood.is_away = moves.next_back().is_some_and(|line| is(line, "rail_moving"));
             }
             let ended = |index: &Value| journal.iter().any(|line| is(line, "step_finished") && line["index"] == *index);
             let begun = journal.iter().filter(|line| is(line, "step_started"));

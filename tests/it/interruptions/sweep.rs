@@ -242,17 +242,17 @@ impl Sweep {
         assert_eq!(listed(runs), (vec![], vec![]), "{at}");
         assert_eq!(self.take_calls(), [""; 0], "{at}");
     }
+}
 
-    /// Waits until nothing of a dead runner is left: neither a guardian in that runs folder nor a process of the run.
-    /// Returns how long that took.
-    pub fn settle(&self, runs: &Path, id: Option<&str>) -> Duration {
-        let begin = Instant::now();
-        while let Some(left) = left_over(runs, id) {
-            assert!(begin.elapsed() < LONG, "still there: {left}");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        begin.elapsed()
+/// Waits until nothing of a dead runner is left: neither a guardian in that runs folder nor a process of the run.
+/// Returns how long that took.
+pub fn settle(runs: &Path, id: Option<&str>) -> Duration {
+    let begin = Instant::now();
+    while let Some(left) = left_over(runs, id) {
+        assert!(begin.elapsed() < LONG, "still there: {left}");
+        std::thread::sleep(Duration::from_millis(2));
     }
+    begin.elapsed()
 }
 
 fn ended(command: &mut Command) -> End {
