@@ -80,9 +80,11 @@ impl Source {
         let start = *self.starts.get(at)? as usize;
         let end = self.starts.get(at + 1).map_or(self.text.len(), |n| *n as usize);
         let line = self.text.get(start..end)?;
-        // One end and no more: a carriage return before it is part of the line, and seen as such.
-        let line = line.strip_suffix('\n').unwrap_or(line);
-        let line = line.strip_suffix('\r').unwrap_or(line);
+        // One end and no more: a carriage return before it, or at the end of the file, is part of the line, and seen as such.
+        let line = match line.strip_suffix('\n') {
+            Some(line) => line.strip_suffix('\r').unwrap_or(line),
+            None => line,
+        };
         // A byte order mark is part of the file and of no line.
         Some(if at == 0 { line.trim_start_matches('\u{feff}') } else { line })
     }
