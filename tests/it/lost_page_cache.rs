@@ -233,7 +233,9 @@ fn is_sound(sweep: &Sweep, filmed: &Filmed, image: &Image, round: &Round, refere
         assert!(run.join(file).exists(), "{at}: no {file}");
     }
     is_whole(&run);
-    sweep.is_readable(&runs, &id);
+    if image.first % 4 == 1 {
+        sweep.is_readable(&runs, &id);
+    }
     let stood = Stood::of(&run);
     let mut found: BTreeSet<u64> =
         lines(&run.join("events.ldjson")).iter().filter_map(|line| line["seq"].as_u64()).collect();
@@ -419,7 +421,9 @@ fn check(round: &Round) {
     eprintln!("power cut at every point, synced lines lost: 0, in {whole:?} ({filmed_in:?} filmed): {figures:?}");
 }
 
+/// Takes a minute: `cargo test --test it -- --ignored after_a_power_cut --nocapture`.
 #[test]
+#[ignore = "takes a minute, and promises less than the next; run it with --ignored"]
 fn after_a_power_cut_all_is_there_that_was_synced() {
     check(&Round { make: &["-b", "1024", "-J", "size=1"], mount: MOUNT, needs_check: false });
 }
