@@ -1,5 +1,5 @@
 //! What the kernel counts: memory errors, PCI Express errors, throttling, energy. Found once; read in full each time, at most
-//! [`MOST`] small files that no slow bus stands behind. A counter that goes back or is gone is no difference, and a source
+//! `MOST` small files that no slow bus stands behind. A counter that goes back or is gone is no difference, and a source
 //! with more counters than are read is an error rather than half a count.
 
 use std::collections::{BTreeMap, BTreeSet};
