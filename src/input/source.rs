@@ -81,8 +81,7 @@ impl Source {
         let end = self.starts.get(at + 1).map_or(self.text.len(), |n| *n as usize);
         let line = self.text.get(start..end)?;
         // One end and no more: a carriage return before it is part of the line, and seen as such.
-        let line = line.strip_suffix('\n').unwrap_or(line);
-        let line = line.strip_suffix('\r').unwrap_or(line);
+        let line = line.strip_suffix('\n').map_or(line, |line| line.strip_suffix('\r').unwrap_or(line));
         // A byte order mark is part of the file and of no line.
         Some(if at == 0 { line.trim_start_matches('\u{feff}') } else { line })
     }
@@ -186,8 +185,8 @@ mod tests {
 
     #[test]
     fn lines_are_counted_from_one() {
-        let source = Source::new("x", "\u{feff}a\r\n\nb\r\r\n");
+        let source = Source::new("x", "\u{feff}a\r\n\nb\r\r\nc\r");
         let lines = [0, 1, 2, 3, 4, 5].map(|n| source.line(n));
-        assert_eq!(lines, [None, Some("a"), Some(""), Some("b\r"), Some(""), None]);
+        assert_eq!(lines, [None, Some("a"), Some(""), Some("b\r"), Some("c\r"), None]);
     }
 }
