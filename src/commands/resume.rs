@@ -1,7 +1,6 @@
 //! Going on with a run that was interrupted: which one, whether it may, what has changed since, and what its runner left.
 //! From `plan.json` and the journals alone; the YAML is never read again. Never prints.
 
-use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use crate::commands::context::Context;
@@ -25,7 +24,7 @@ use crate::store::interrupted::Interrupted;
 use crate::store::journal::JournalTail;
 use crate::store::lock::{self, Lock, LockScope, LockStatus};
 use crate::store::rails::KeptRails;
-use crate::store::record::{Damage, Record};
+use crate::store::record::{self, Damage, Record};
 use crate::store::reserve;
 
 /// So many resumes in a row that each ended in another boot before anything got on make a boot loop, unless told otherwise.
@@ -135,8 +134,7 @@ pub fn prepare(context: &Context, entry: RunEntry) -> Result<Resumable, Failure>
     let plan = (*left.state.plan).clone();
     let Today { prepared, grave } = rerun::go_on(context, plan, &entry)?;
     let now = roots::boot_id(&context.roots).ok();
-    let other_boot = matches!((left.boot_id(), now.as_deref()), (Some(then), Some(now)) if then != now);
-    let left_as = says(&entry, &left, other_boot);
+    let left_as = says(&entry, &left, left.is_of_another_boot(now.as_deref()));
     Ok(Resumable { entry, prepared, grave, left, left_as })
 }
 
@@ -217,16 +215,15 @@ pub fn resume(
     }
     let mut left = read(history::entry(&context.runs, entry.id.clone()))?;
     sweep(&entry, &left)?;
-    let sysinfo = sysinfo(context, prepared, &entry, asked.options)?;
+    let sysinfo = sysinfo(&entry);
     if left.state.end.is_some() {
         return complete(context, &entry, left, sysinfo);
     }
     left.state.status = RunStatus::Running;
-    let other_boot = matches!((before.boot_id(), now.as_deref()), (Some(then), Some(now)) if then != now);
     let resumption = Resumption {
         is_opened: left.is_opened,
         is_told: left.is_told,
-        died_away: before.is_away && other_boot,
+        died_away: before.is_away && before.is_of_another_boot(now.as_deref()),
         nominal: KeptRails::read(&entry.dir)?.map(|kept| kept.nominal),
         drift: prepared.proposal.drift.clone(),
         state: left.state.clone(),
@@ -291,32 +288,29 @@ fn entry_again_interrupted(context: &Context, entry: &RunEntry) -> Result<RunEnt
     }
 }
 
-/// What is known of the machine at the run's start; where its runner died before that was written, as it is now.
-fn sysinfo(context: &Context, prepared: &Prepared, entry: &RunEntry, options: Options<'_>) -> Result<Sysinfo, Failure> {
-    let stored = std::fs::read(entry.dir.sysinfo()).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    if let Some(stored) = stored {
-        return Ok(stored);
-    }
-    let sysinfo = Sysinfo::started(run::snapshot(context, prepared.plan(), options));
-    atomic::replace_json_indented(&entry.dir.sysinfo(), &sysinfo)?;
-    Ok(sysinfo)
+/// What is known of the machine at the run's start. What cannot be read stays as it is: nobody can say now what it was then.
+fn sysinfo(entry: &RunEntry) -> Option<Sysinfo> {
+    serde_json::from_slice(&record::read_regular(&entry.dir.sysinfo()).ok()?).ok()
 }
 
 /// The journals say how the run ended, and its runner died before that was written elsewhere.
-fn complete(context: &Context, entry: &RunEntry, left: Interrupted, sysinfo: Sysinfo) -> Result<Ended, Failure> {
-    let record = Record::open(history::entry(&context.runs, entry.id.clone()));
+fn complete(
+    context: &Context,
+    entry: &RunEntry,
+    left: Interrupted,
+    sysinfo: Option<Sysinfo>,
+) -> Result<Ended, Failure> {
     let mut state = left.state;
-    let Ok(folded) = record.fold(|_, _| Ok::<(), Infallible>(()));
-    // Each sub-run has its summary; the last may have been about to get it.
-    for index in (0..).zip(&state.sub_runs).filter(|(_, s)| s.started_at.is_some()).map(|(index, _)| index) {
+    // Of the sub-runs only the last may lack its summary: the next begins behind it.
+    if let Some(index) = state.current {
         let id = state.header.sub_run_id(state.plan.experiment.sub_runs(), index);
         let path = entry.dir.subrun(&id)?.summary();
-        if let (false, Some(summary)) = (path.exists(), folded.state.sub_run_summary(index)) {
+        if let (false, Some(summary)) = (path.exists(), state.sub_run_summary(index)) {
             atomic::replace_json_indented(&path, &summary)?;
         }
     }
     // History said `interrupted`; the last line of the journal knows better.
-    state.status = record.finished_as().unwrap_or(RunStatus::Completed);
+    state.status = left.ended_as.unwrap_or(RunStatus::Completed);
     atomic::replace_json_indented(&entry.dir.summary(), &state.summary())?;
     let exit_code = state.end.map_or(exit::RIG, |(_, code)| code);
     let finish = Finish { state, exit_code, record_error: None };

@@ -108,7 +108,7 @@ pub fn run(
     let sysinfo = Sysinfo::started(snapshot(context, prepared.plan(), options));
     atomic::replace_json_indented(&draft.dir().sysinfo(), &sysinfo)?;
     let (dir, state) = draft.publish()?;
-    let begun = Begun { id, dir, state, sysinfo, signals, resume: None };
+    let begun = Begun { id, dir, state, sysinfo: Some(sysinfo), signals, resume: None };
     execute(context, &prepared.admitted, begun, options, face)
 }
 
@@ -140,7 +140,8 @@ pub(super) struct Begun {
     pub id: RunId,
     pub dir: RunDir,
     pub state: RunState,
-    pub sysinfo: Sysinfo,
+    /// The machine at its start, where that is recorded.
+    pub sysinfo: Option<Sysinfo>,
     pub signals: Signals,
     /// How it was left, if it was.
     pub resume: Option<Resumption>,
@@ -183,10 +184,12 @@ pub(super) fn finished(
     id: RunId,
     dir: &RunDir,
     finish: runner::Finish,
-    mut sysinfo: Sysinfo,
+    sysinfo: Option<Sysinfo>,
 ) -> Ended {
-    sysinfo.end = Some(Snapshot::take(&context.roots, &[], Limits::default()));
-    let late = atomic::replace_json_indented(&dir.sysinfo(), &sysinfo).err().map(|e| e.to_string());
+    let late = sysinfo.and_then(|mut sysinfo| {
+        sysinfo.end = Some(Snapshot::take(&context.roots, &[], Limits::default()));
+        atomic::replace_json_indented(&dir.sysinfo(), &sysinfo).err().map(|error| error.to_string())
+    });
     let reports = report::write(context, history::entry(&context.runs, id), true);
     ended(finish, dir, late, reports)
 }
@@ -257,7 +260,7 @@ pub(super) fn host_lock(context: &Context, holder: &Holder) -> Result<Lock, Fail
 }
 
 /// The machine before the first step. The tools are asked for their versions only here, after the confirmation.
-pub(super) fn snapshot(context: &Context, plan: &Arc<Plan>, options: Options<'_>) -> Snapshot {
+fn snapshot(context: &Context, plan: &Arc<Plan>, options: Options<'_>) -> Snapshot {
     let mut queries = vec![];
     if !options.dry_run {
         for (name, adapter) in &plan.experiment.adapters {

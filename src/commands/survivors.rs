@@ -7,6 +7,7 @@ use crate::domain::event::RunStatus;
 use crate::engine::homecoming;
 use crate::engine::process_scan::Process;
 use crate::engine::survivors;
+use crate::host::roots::Roots;
 use crate::store::StoreError;
 use crate::store::history::{self, RunEntry};
 use crate::store::left_running::{self, Leader};
@@ -25,7 +26,7 @@ pub struct Survivors {
 
 /// Ends the processes of runs in this workspace whose runner and whose guardian are both gone.
 pub fn end_of_dead_runs(context: &Context) -> Result<Vec<Survivors>, Failure> {
-    let marked = survivors::by_run();
+    let marked = survivors::by_run(&Roots::default());
     let mut ended = vec![];
     for entry in history::list(&context.runs)? {
         let run = entry.id.to_string();
@@ -41,7 +42,7 @@ pub fn end_of_dead_runs(context: &Context) -> Result<Vec<Survivors>, Failure> {
         }
         let (found, leader) = of(&entry);
         if !found.is_empty() {
-            let left = survivors::end_now(&entry.dir, &run, leader.as_ref());
+            let left = survivors::end(&entry.dir, &run, leader.as_ref());
             ended.push(Survivors { run, count: found.len(), left });
         }
     }

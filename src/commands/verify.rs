@@ -76,7 +76,7 @@ pub fn verify(context: &Context, asked: Option<&str>, news: &mut dyn FnMut(News<
         Some(asked) => vec![stored::select(context, asked)?.id],
         None => history::ids(&context.runs)?,
     };
-    let processes = survivors::identities_by_run(&context.roots);
+    let processes = survivors::by_run(&context.roots);
     let mut bytes = 0;
     for (done, id) in ids.iter().enumerate() {
         let run_id = id.to_string();

@@ -511,21 +511,29 @@ impl Dispatcher {
             reason = Some(detail.clone());
             self.cancel(now, CancelReason::RestoreFailed, Some(detail));
         }
-        self.record(now, SubrunClosed { verdict, reason: reason.clone(), effects: Effects::new() });
-        self.end_sub_run(now, index, verdict, reason);
+        self.close(now, index, SubrunClosed { verdict, reason, effects: Effects::new() });
     }
 
-    /// What follows once the journal of a sub-run is complete.
-    fn end_sub_run(&mut self, now: Now, index: u32, verdict: Verdict, reason: Option<String>) {
+    /// The last line of a sub-run, and what follows from it.
+    fn close(&mut self, now: Now, index: u32, closed: SubrunClosed) {
+        let (verdict, reason) = (closed.verdict, closed.reason.clone());
+        self.out.push(Effect::FilesToDisk);
+        self.record(now, closed);
+        self.tell(now, index, verdict, reason);
         let state = self.state.sub_runs.get(index as usize);
-        let effects = state.map(|state| state.effects.clone()).unwrap_or_default();
         let unit_failed = state.is_some_and(|state| state.unit_failed);
         let crashed = state.is_some_and(SubRunState::ends_crashed);
         self.lines.ended(&self.plan.experiment, index, crashed, unit_failed);
-        self.out.extend([Effect::Sync, Effect::CloseSubRun(index)]);
-        self.record(now, SubrunFinished { id: self.id(index), index, verdict, effects, reason });
         self.failed_sub_runs += u32::from(unit_failed);
         self.go_on_or_stop(now);
+    }
+
+    /// What the run's own journal says of a sub-run whose journal is complete.
+    fn tell(&mut self, now: Now, index: u32, verdict: Verdict, reason: Option<String>) {
+        let state = self.state.sub_runs.get(index as usize);
+        let effects = state.map(|state| state.effects.clone()).unwrap_or_default();
+        self.out.extend([Effect::Sync, Effect::CloseSubRun(index)]);
+        self.record(now, SubrunFinished { id: self.id(index), index, verdict, effects, reason });
     }
 
     /// The next sub-run, unless too many have failed.

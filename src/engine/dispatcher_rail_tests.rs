@@ -96,7 +96,7 @@ fn rails_move_before_the_first_step_and_come_home_after_the_last() {
     judge
     +finished:b:pass sync read
     +rail_held home
-    +rail_restored are_home +closed:pass sync close:0 +subrun_finished:0:pass +run_finished:completed:pass sync finish:0
+    +rail_restored are_home files +closed:pass sync close:0 +subrun_finished:0:pass +run_finished:completed:pass sync finish:0
     ");
 }
 
@@ -121,7 +121,7 @@ fn a_rail_that_does_not_hold_is_no_failure_of_the_unit() {
     let off = RailLevel { voltage_uv: Some(1), ..NOMINAL };
     assert_eq!(bench.hear(Input::RailsMoved(Ok(core(off)))), "+rail_not_held home");
     let end = bench.homes();
-    assert!(end.starts_with("+rail_restored are_home +closed:inconclusive"), "{end}");
+    assert!(end.starts_with("+rail_restored are_home files +closed:inconclusive"), "{end}");
     let state = bench.dispatcher.state();
     assert!(state.sub_runs[0].says_nothing());
     let reason = state.sub_runs[0].reason.as_deref().unwrap();
@@ -175,7 +175,7 @@ fn rails_that_do_not_come_home_stop_the_run() {
     let said = bench.hear(Input::RailsHome([(name("core"), Err("stays at 850mV".to_owned()))].into()));
     assert_eq!(
         said,
-        "+rail_not_restored +cancelling:restore_failed +closed:error sync close:0 +subrun_finished:0:error \
+        "+rail_not_restored +cancelling:restore_failed files +closed:error sync close:0 +subrun_finished:0:error \
          +run_finished:completed:error sync finish:4"
     );
 }

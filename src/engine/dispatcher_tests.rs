@@ -144,6 +144,7 @@ fn short(effect: &Effect) -> String {
         Effect::MoveRails(writes) => format!("move:{}", writes.len()),
         Effect::HomeRails(_) => "home".to_owned(),
         Effect::RailsAreHome => "are_home".to_owned(),
+        Effect::FilesToDisk => "files".to_owned(),
         Effect::CloseSubRun(index) => format!("close:{index}"),
         Effect::Start(start) => format!("start:{}", start.step),
         Effect::Terminate => "TERM".to_owned(),
@@ -169,7 +170,7 @@ fn a_whole_run_is_recorded_before_it_is_done() {
     +step_spawned
     judge
     +finished:b:pass leave
-    +closed:pass sync close:0 +subrun_finished:0:pass +run_finished:completed:pass sync finish:0
+    files +closed:pass sync close:0 +subrun_finished:0:pass +run_finished:completed:pass sync finish:0
     ");
     let state = bench.dispatcher.state();
     assert_eq!((state.status, state.end), (RunStatus::Completed, Some((Verdict::Pass, 0))));
@@ -183,7 +184,7 @@ fn a_dry_run_starts_nothing() {
     insta::assert_snapshot!(bench.said, @r"
     +run_started +subrun_started sync open:0 +subrun_opened enter
     +started:a +finished:a:skipped +started:b +finished:b:skipped leave
-    +closed:skipped sync close:0 +subrun_finished:0:skipped +run_finished:dry_run:skipped sync finish:0
+    files +closed:skipped sync close:0 +subrun_finished:0:skipped +run_finished:dry_run:skipped sync finish:0
     ");
 }
 
@@ -429,7 +430,7 @@ fn a_step_outside_the_bounds_is_not_started() {
     insta::assert_snapshot!(after.trim_start(), @r"
     +subrun_opened enter
     +started:a +finished:a:error +cancelling:safety_violation leave
-    +closed:error sync close:1 +subrun_finished:1:error +run_finished:completed:error sync finish:3
+    files +closed:error sync close:1 +subrun_finished:1:error +run_finished:completed:error sync finish:3
     ");
     let state = bench.dispatcher.state();
     assert_eq!(state.status, RunStatus::Completed);

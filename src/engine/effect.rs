@@ -121,6 +121,8 @@ pub enum Effect {
     CoolDown,
     /// The sub-run has nothing to bring home. Answered by [`Input::Left`].
     Leave,
+    /// What the sub-run came to is about to be said: its logs and artifacts must be on the disk before.
+    FilesToDisk,
     /// The sub-run's journal is complete: write its summary.
     CloseSubRun(u32),
     /// Start a step. Answered by [`Input::Spawned`] or [`Input::NotStarted`].

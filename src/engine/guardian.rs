@@ -152,7 +152,7 @@ pub fn watch(arguments: &[PathBuf], path: &str, home: &str) -> ExitCode {
         let Some(_lock) = take(&dir, &id).await else { return ExitCode::SUCCESS };
         // What the runner left running would go on by itself, and go on writing to the rails. Under the lock: whoever goes
         // on with the run has processes of its own that look just like these.
-        survivors::end(&dir, &id.to_string(), left_running::leader(&dir).as_ref()).await;
+        survivors::end(&dir, &id.to_string(), left_running::leader(&dir).as_ref());
         bring_home(reaper, &dir, &id, &hands, is_away).await
     });
     watched.unwrap_or(ExitCode::FAILURE)

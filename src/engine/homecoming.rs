@@ -50,11 +50,9 @@ pub fn holder(roots: &Roots, run_id: &str) -> Holder {
 
 /// As [`bring_home`], for a caller without a runtime. Ends what the dead runner left running first.
 pub fn bring_home_now(dir: &RunDir, id: &RunId, hands: &Hands) -> Home {
-    with_reaper(async |reaper| {
-        survivors::end(dir, &id.to_string(), left_running::leader(dir).as_ref()).await;
-        bring_home(reaper, dir, id, hands).await
-    })
-    .map_err(StoreError::io("prepare", dir.root()))?
+    survivors::end(dir, &id.to_string(), left_running::leader(dir).as_ref());
+    with_reaper(async |reaper| bring_home(reaper, dir, id, hands).await)
+        .map_err(StoreError::io("prepare", dir.root()))?
 }
 
 /// Runs `body` in a runtime of its own, with the right to call controllers.

@@ -16,9 +16,9 @@ use chrono::Utc;
 use tokio::time::Instant;
 
 use crate::domain::admission::Admitted;
-use crate::domain::event::{Recorded, RunEvent};
+use crate::domain::event::Recorded;
 use crate::domain::name::Name;
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Plan, PlannedAdapter};
 use crate::domain::run_state::{RunHeader, RunState};
 use crate::domain::time::Timestamp;
 use crate::host::roots::Roots;
@@ -333,9 +333,6 @@ impl<'r> Runner<'r> {
     async fn perform(&mut self, effect: Effect) -> Performed {
         let answer = match effect {
             Effect::Record(recorded) => {
-                if matches!(recorded.event, RunEvent::SubrunClosed(_)) {
-                    self.bring_files_to_disk();
-                }
                 self.recorder.record(*recorded).map_err(said)?;
                 None
             }
@@ -355,6 +352,10 @@ impl<'r> Runner<'r> {
             Effect::LookBack(left) => {
                 let (judged, restored) = self.look_back(*left).await?;
                 Some(Input::LookedBack(Box::new(judged), restored))
+            }
+            Effect::FilesToDisk => {
+                self.bring_files_to_disk();
+                None
             }
             Effect::CloseSubRun(index) => {
                 self.close_sub_run(index).map_err(said)?;
@@ -437,7 +438,7 @@ impl<'r> Runner<'r> {
         Ok(())
     }
 
-    /// What a sub-run came to is said once its logs and artifacts are on the disk.
+    /// Brings the logs and artifacts of the sub-run to the disk, if it has any that are not yet there.
     fn bring_files_to_disk(&mut self) {
         let Some(sub_run) = self.sub_run.as_mut().filter(|sub_run| sub_run.has_files) else { return };
         sub_run.has_files = false;
@@ -499,7 +500,7 @@ impl<'r> Runner<'r> {
         }
     }
 
-    /// Runs the restore commands of the step that has just ended, all of them, also when one fails.
+    /// Runs the restore commands of the step that has just ended.
     async fn restore(&mut self) -> Result<(), String> {
         let (Some(execution), Some(sub_run)) = (&self.execution, &self.sub_run) else { return Ok(()) };
         let plan = self.plan.value();
@@ -508,10 +509,15 @@ impl<'r> Runner<'r> {
             ExecutionName::new(execution.start.index, plan.experiment.executions(), execution.start.step.as_str());
         let log = sub_run.dir.restore_log(&name);
         let at = restore::At { folder: &execution.artifacts, environment: &execution.environment, log: &log };
-        let programs =
-            adapter.restore.iter().map(|command| (command.path.as_str(), locate(plan, &self.workspace, command)));
-        let restored = restore::all(self.reaper, programs, &at).await;
-        self.syncer.log(&log);
+        self.run_restore(adapter, &at).await
+    }
+
+    /// Runs the restore commands of an adapter, all of them, also when one fails.
+    async fn run_restore(&self, adapter: &PlannedAdapter, at: &restore::At<'_>) -> Result<(), String> {
+        let program = |command| locate(self.plan.value(), &self.workspace, command);
+        let programs = adapter.restore.iter().map(|command| (command.path.as_str(), program(command)));
+        let restored = restore::all(self.reaper, programs, at).await;
+        self.syncer.log(at.log);
         restored
     }
 }

@@ -23,22 +23,9 @@ const MARK: &[u8] = b"ROAD_RUNNER_RUN_ID=";
 /// Where a process of a run works, somewhere below the run's directory: a step and a controller.
 const PLACES: [&[u8]; 2] = [b"ROAD_RUNNER_ARTIFACTS=", b"ROAD_RUNNER_RAIL_STATE="];
 
-/// Kills every process of that run. Returns how many are left: those that even SIGKILL does not end, or that are not ours
-/// to signal.
-pub async fn end(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> usize {
-    let mut left = 0;
-    for _ in 0..LOOKS {
-        left = strike(dir, run_id, leader);
-        if left == 0 {
-            break;
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    left
-}
-
-/// As [`end`], for a caller without a runtime.
-pub fn end_now(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> usize {
+/// Kills every process of that run; takes as long as the kernel needs, at most two seconds. Returns how many are left: those
+/// that even SIGKILL does not end, or that are not ours to signal.
+pub fn end(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> usize {
     let mut left = 0;
     for _ in 0..LOOKS {
         left = strike(dir, run_id, leader);
@@ -60,17 +47,16 @@ fn strike(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> usize {
 /// that very process, and their descendants, whatever these made of their environment. One that works in the directory of
 /// another run of that id is not among them: two that begin in the same second may be called alike in two runs folders.
 pub fn of_run(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> Vec<Process> {
+    let real = Roots::default();
     let all = every_process().unwrap_or_default();
-    let leader = leader.filter(|leader| roots::boot_id(&Roots::default()).is_ok_and(|boot| boot == leader.boot_id));
+    let leader = leader.filter(|leader| roots::boot_id(&real).is_ok_and(|boot| boot == leader.boot_id));
     let is_leader = |process: &Process| {
         leader.is_some_and(|leader| {
-            i64::from(number(process.pid)) == i64::from(leader.pid) && process.start_ticks == leader.start_ticks
+            number(process.pid).cast_unsigned() == leader.pid && process.start_ticks == leader.start_ticks
         })
     };
-    let is_of_run = |process: &Process| {
-        is_leader(process)
-            || environment_of(process.pid).is_some_and(|environment| works_for(&environment, dir.root(), run_id))
-    };
+    let is_of_run =
+        |process: &Process| is_leader(process) || is_of_run(&real, number(process.pid).cast_unsigned(), dir, run_id);
     let mut found: BTreeSet<i32> = BTreeSet::new();
     for process in all.iter().filter(|process| !process.ended && is_of_run(process)) {
         if found.insert(number(process.pid)) {
@@ -81,21 +67,9 @@ pub fn of_run(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> Vec<Proces
     all.into_iter().filter(|process| !process.ended && found.contains(&number(process.pid))).collect()
 }
 
-/// The runs whose mark living processes carry, this one aside, each with how many do.
-pub fn by_run() -> BTreeMap<String, usize> {
-    let own = rustix::process::getpid();
-    let mut runs = BTreeMap::new();
-    for process in every_process().unwrap_or_default() {
-        if let Some(run) = mark_of(process.pid).filter(|_| process.pid != own && !process.ended) {
-            *runs.entry(run).or_insert(0) += 1;
-        }
-    }
-    runs
-}
-
-/// As [`by_run`], in the procfs of `roots`, each process by what it is known by for good. Those of other users are missing
-/// where we may not read their environment.
-pub fn identities_by_run(roots: &Roots) -> BTreeMap<String, Vec<ProcessIdentity>> {
+/// The runs whose mark living processes carry, this one aside, in the procfs of `roots`; each process by what it is known by
+/// for good. Those of other users are missing where we may not read their environment.
+pub fn by_run(roots: &Roots) -> BTreeMap<String, Vec<ProcessIdentity>> {
     let mut runs: BTreeMap<String, Vec<ProcessIdentity>> = BTreeMap::new();
     let entries = fs::read_dir(&roots.procfs).into_iter().flatten().filter_map(Result::ok);
     for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
@@ -128,15 +102,7 @@ fn number(pid: Pid) -> i32 {
     pid.as_raw_nonzero().get()
 }
 
-/// The id of the run that a process belongs to, as its environment says.
-fn mark_of(pid: Pid) -> Option<String> {
-    mark_in(&environment_of(pid)?)
-}
-
-fn environment_of(pid: Pid) -> Option<Vec<u8>> {
-    fs::read(format!("/proc/{pid}/environ")).ok()
-}
-
+/// The id of the run that an environment names.
 fn mark_in(environment: &[u8]) -> Option<String> {
     String::from_utf8(variable(environment, MARK)?.to_owned()).ok().filter(|mark| !mark.is_empty())
 }
@@ -227,8 +193,8 @@ mod tests {
         .map(|(mark, place)| Sleeper::start(mark, place));
         let leader = leader(&all[2]);
         let dir = RunDir::open(folders[0].path(), &id).unwrap();
-        assert_eq!(by_run().get(&run), Some(&4));
-        assert_eq!(end_now(&dir, &run, leader.as_ref()), 0);
+        assert_eq!(by_run(&Roots::default()).get(&run).map(Vec::len), Some(4));
+        assert_eq!(end(&dir, &run, leader.as_ref()), 0);
         // The kernel needs a moment to tell us of the one that was ended.
         let dead = |sleeper: &mut Sleeper, expected: bool| {
             let gone = of_run(&dir, &run, leader.as_ref()).is_empty();
@@ -268,7 +234,7 @@ mod tests {
         process(23, 'S', "X_ROAD_RUNNER_RUN_ID=rr-a\0ROAD_RUNNER_RUN=rr-a\0");
         fs::create_dir_all(roots.proc("self")).unwrap();
         fs::create_dir_all(roots.proc("40")).unwrap();
-        let found: Vec<String> = identities_by_run(&roots)
+        let found: Vec<String> = by_run(&roots)
             .into_iter()
             .map(|(id, all)| format!("{id} {:?}", all.iter().map(|p| (p.pid, p.start_ticks)).collect::<Vec<_>>()))
             .collect();

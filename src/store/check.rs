@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::StoreError;
+use super::document;
 use super::history::{RowCount, RunEntry};
 use super::layout::RunDir;
 use super::record::{Damage, Record, read_regular};
@@ -225,7 +225,7 @@ impl Check<'_> {
             return;
         }
         let (steps, file) = (self.relative(&folder.steps()), self.relative(&folder.summary()));
-        let stored = match read_summary::<SubRunSummary>(&folder.summary()) {
+        let stored = match read_summary(&folder.summary()) {
             Ok(stored) => stored,
             Err(error) => return part.others.push(finding(&self.id, Damage::of(self.dir(), &error))),
         };
@@ -388,19 +388,9 @@ fn is_absence(damage: &Damage) -> bool {
     damage.what == super::error::plain(&rustix::io::Errno::NOENT.into())
 }
 
-fn read_summary<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
-    #[derive(serde::Deserialize)]
-    struct Version {
-        format_version: u32,
-    }
+fn read_summary(path: &Path) -> Result<SubRunSummary, StoreError> {
     let text = read_regular(path).map_err(StoreError::io("read", path))?;
-    let damaged =
-        |error: serde_json::Error| StoreError::Damaged { path: path.to_path_buf(), message: error.to_string() };
-    let Version { format_version: found } = serde_json::from_slice(&text).map_err(damaged)?;
-    if found > summary::FORMAT_VERSION {
-        return Err(StoreError::Newer { path: path.to_path_buf(), found, known: summary::FORMAT_VERSION });
-    }
-    serde_json::from_slice(&text).map_err(damaged)
+    document::parse(path, &text, summary::FORMAT_VERSION, |summary: &SubRunSummary| summary.format_version)
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Value {

@@ -10,6 +10,7 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::StoreError;
+use super::document;
 use super::layout::{RunDir, open_directory};
 use super::lock::{self, LockStatus};
 use super::run_id::RunId;
@@ -211,11 +212,8 @@ fn read_summary(dir: &RunDir, id: &RunId) -> Result<RunSummary<RowCount>, StoreE
         rustix::fs::openat(&folder, "summary.json", flags, Mode::empty()).map_err(StoreError::io("read", &path))?;
     let mut bytes = Vec::new();
     File::from(file).read_to_end(&mut bytes).map_err(StoreError::io("read", &path))?;
-    let mut summary: RunSummary<RowCount> =
-        serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-    if summary.format_version > FORMAT_VERSION {
-        return Err(StoreError::Newer { path, found: summary.format_version, known: FORMAT_VERSION });
-    }
+    let version = |summary: &RunSummary<RowCount>| summary.format_version;
+    let mut summary = document::parse(&path, &bytes, FORMAT_VERSION, version)?;
     if summary.run_id != id.to_string() {
         return Err(damaged(format!("it is the summary of '{}'", summary.run_id.escape_debug())));
     }

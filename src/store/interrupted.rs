@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use super::journal::JournalTail;
 use super::record::{Damage, Record};
 use super::record_fold::Folded;
-use crate::domain::event::{Recorded, RestoredBy, RunEvent};
+use crate::domain::event::{Recorded, RestoredBy, RunEvent, RunStatus};
 use crate::domain::name::Name;
 use crate::domain::run_state::RunState;
 use crate::domain::verdict::Verdict;
@@ -30,6 +30,8 @@ pub struct Interrupted {
     pub dry_run: bool,
     /// The run ends once so many sub-runs have failed.
     pub max_fail: Option<u32>,
+    /// How it ended, where its journal says that it did.
+    pub ended_as: Option<RunStatus>,
     /// How each of its runners fared, oldest first.
     pub runners: Vec<Fared>,
 }
@@ -45,37 +47,46 @@ pub struct Fared {
     pub got_on: bool,
 }
 
+impl Fared {
+    fn is_of_another_boot(&self, now: Option<&str>) -> bool {
+        matches!((self.boot_id.as_deref(), now), (Some(then), Some(now)) if then != now)
+    }
+}
+
 impl Interrupted {
     /// Reads what is left of a run.
     pub fn read(record: &Record) -> Self {
-        let last = record.events.iter().rev().find_map(|recorded| match &recorded.event {
+        let begun_last = newest(record, |event| match event {
             RunEvent::SubrunStarted(event) => Some(event.index),
             _ => None,
         });
         let Ok(Folded { state, damage }) = record.fold(|state, index| {
-            if last != Some(index) {
+            if begun_last != Some(index) {
                 state.forget_steps(index);
             }
             Ok::<(), Infallible>(())
         });
-        let started = record.events.iter().rev().find_map(|recorded| match &recorded.event {
+        let started = newest(record, |event| match event {
             RunEvent::RunStarted(event) => Some((event.dry_run, event.max_fail)),
             _ => None,
         });
         let (dry_run, max_fail) = started.unwrap_or_default();
-        let is_told = last.is_none_or(|index| {
-            record
-                .events
-                .iter()
-                .any(|recorded| matches!(&recorded.event, RunEvent::SubrunFinished(e) if e.index == index))
+        let ended_as = newest(record, |event| match event {
+            RunEvent::RunFinished(event) => Some(event.status),
+            _ => None,
         });
-        let (is_opened, is_away) = last.map(|index| looks(record, &state, index)).unwrap_or_default();
-        Self { damage, is_opened, is_told, is_away, dry_run, max_fail, runners: runners(&record.events), state }
+        let is_told = begun_last.is_none_or(|last| {
+            let tells = |event: &RunEvent| matches!(event, RunEvent::SubrunFinished(event) if event.index == last);
+            record.events.iter().any(|recorded| tells(&recorded.event))
+        });
+        let (is_opened, is_away) = begun_last.map(|index| looks(record, &state, index)).unwrap_or_default();
+        let runners = runners(&record.events);
+        Self { state, damage, is_opened, is_told, is_away, dry_run, max_fail, ended_as, runners }
     }
 
-    /// The boot that the last runner lived in.
-    pub fn boot_id(&self) -> Option<&str> {
-        self.runners.last()?.boot_id.as_deref()
+    /// Whether the host went down since the last runner began; `now` is the boot that we live in. Not where either is unknown.
+    pub fn is_of_another_boot(&self, now: Option<&str>) -> bool {
+        self.runners.last().is_some_and(|runner| runner.is_of_another_boot(now))
     }
 
     /// How many resumes in a row, up to the last, ended in another boot before any sub-run had ended that the host outlived;
@@ -88,11 +99,15 @@ impl Interrupted {
             if runner.got_on || !runner.resumed {
                 break;
             }
-            let other_boot = matches!((runner.boot_id.as_deref(), next), (Some(then), Some(now)) if then != now);
-            count += usize::from(other_boot);
+            count += usize::from(runner.is_of_another_boot(next));
         }
         count
     }
+}
+
+/// What the newest event of the run's own journal says that says anything of the kind.
+fn newest<T>(record: &Record, says: impl Fn(&RunEvent) -> Option<T>) -> Option<T> {
+    record.events.iter().rev().find_map(|recorded| says(&recorded.event))
 }
 
 /// Whether the journal of a sub-run has a line, and whether its rails were left away.
@@ -192,7 +207,11 @@ mod tests {
     #[test]
     fn what_a_runner_was_told_is_kept() {
         let left = read(vec![begun("a"), resumed("b")]);
-        assert_eq!((left.max_fail, left.dry_run, left.boot_id()), (Some(3), false, Some("b")));
+        assert_eq!((left.max_fail, left.dry_run), (Some(3), false));
+        let check = |now: Option<&str>, expected| assert_eq!(left.is_of_another_boot(now), expected, "{now:?}");
+        check(Some("b"), false);
+        check(Some("a"), true);
+        check(None, false);
         assert!(left.is_told && !left.is_opened && !left.is_away);
     }
 

@@ -3,6 +3,7 @@
 
 use super::journal::JournalTail;
 use super::layout::RunDir;
+use super::sub_run::begun_last;
 use crate::domain::event::RunEvent;
 
 /// The leader of a step.
@@ -19,15 +20,10 @@ pub struct Leader {
 /// The leader of the step that the journals of a run leave in flight. Nothing where there is none, where too little of it is
 /// recorded to know it again, and where the journals cannot be read.
 pub fn leader(dir: &RunDir) -> Option<Leader> {
-    let mut last = None;
-    let _ = JournalTail::new(&dir.events()).poll(&mut |recorded| {
-        if let RunEvent::SubrunStarted(event) = recorded.event {
-            last = Some(event.id);
-        }
-    });
+    let steps = dir.subrun(&begun_last(dir).ok()??).ok()?.steps();
     let mut boot_id = None;
     let mut leader = None;
-    let _ = JournalTail::new(&dir.subrun(&last?).ok()?.steps()).poll(&mut |recorded| match recorded.event {
+    let _ = JournalTail::new(&steps).poll(&mut |recorded| match recorded.event {
         RunEvent::StepStarted(event) => (boot_id, leader) = (event.boot_id, None),
         RunEvent::StepSpawned(event) => {
             leader = event.start_ticks.zip(boot_id.clone()).map(|(start_ticks, boot_id)| Leader {

@@ -4,6 +4,7 @@
 pub mod atomic;
 pub mod check;
 pub mod contents;
+mod document;
 pub mod error;
 pub mod follow;
 mod gist;

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use super::atomic;
+use super::document;
 use super::journal::JournalTail;
 use super::layout::RunDir;
+use super::sub_run::{begun_last, lenient};
 use crate::domain::event::{RailLevel, RunEvent};
 use crate::domain::name::Name;
 use crate::domain::rails::PlannedController;
@@ -52,12 +54,7 @@ impl KeptRails {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StoreError::io("read", &path)(error)),
         };
-        let damaged = |error: serde_json::Error| StoreError::Damaged { path: path.clone(), message: error.to_string() };
-        let kept: Self = serde_json::from_slice(&text).map_err(damaged)?;
-        if kept.format_version > FORMAT_VERSION {
-            return Err(StoreError::Newer { path, found: kept.format_version, known: FORMAT_VERSION });
-        }
-        Ok(Some(kept))
+        document::parse(&path, &text, FORMAT_VERSION, |kept: &Self| kept.format_version).map(Some)
     }
 
     /// Keeps it, on disk when this returns.
@@ -78,13 +75,7 @@ pub struct Away {
 /// Which rails a run left away; nothing when no sub-run of it ever began. A journal that is damaged is read as far as it
 /// goes.
 pub fn away(dir: &RunDir) -> Result<Option<Away>, StoreError> {
-    let mut last = None;
-    lenient(JournalTail::new(&dir.events()).poll(&mut |recorded| {
-        if let RunEvent::SubrunStarted(event) = recorded.event {
-            last = Some(event.id);
-        }
-    }))?;
-    let Some(sub_run) = last else { return Ok(None) };
+    let Some(sub_run) = begun_last(dir)? else { return Ok(None) };
     let mut rails = BTreeMap::new();
     lenient(JournalTail::new(&dir.subrun(&sub_run)?.steps()).poll(&mut |recorded| match recorded.event {
         RunEvent::RailMoving(event) => {
@@ -96,11 +87,4 @@ pub fn away(dir: &RunDir) -> Result<Option<Away>, StoreError> {
         _ => {}
     }))?;
     Ok(Some(Away { sub_run, rails }))
-}
-
-fn lenient(read: Result<(), StoreError>) -> Result<(), StoreError> {
-    match read {
-        Err(StoreError::Line { .. }) => Ok(()),
-        read => read,
-    }
 }

@@ -3,19 +3,17 @@
 //! How its journals become a run state is in [`super::record_fold`].
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags};
-use serde::Deserialize;
-
 use super::StoreError;
+use super::document;
 use super::hash;
 use super::history::RunEntry;
 use super::journal::{self, EachLine, JournalTail};
 use super::layout::RunDir;
+use super::log_file::open_regular;
 use crate::domain::event::{Journal, Recorded, RunEvent, RunStatus};
 use crate::domain::evidence::Sources;
 use crate::domain::name::Name;
@@ -125,14 +123,6 @@ impl Record {
         record
     }
 
-    /// How the run ended, as its own journal says.
-    pub fn finished_as(&self) -> Option<RunStatus> {
-        self.events.iter().rev().find_map(|recorded| match &recorded.event {
-            RunEvent::RunFinished(event) => Some(event.status),
-            _ => None,
-        })
-    }
-
     /// The plan's digest, and the copies of what it was made from.
     fn check_inputs(&mut self) {
         if !self.plan.is_intact() {
@@ -203,38 +193,21 @@ pub(super) fn read_lines(dir: &RunDir, path: &Path, must: bool, damage: &mut Vec
 
 /// Reads a plan. Errors: not there, not a plan, of a newer program.
 pub fn read_plan(path: &Path) -> Result<Plan, StoreError> {
-    #[derive(Deserialize)]
-    struct Version {
-        format_version: u32,
-    }
     let text = read_regular(path).map_err(StoreError::io("read", path))?;
-    let damaged = |error: serde_json::Error| StoreError::Damaged {
-        path: path.to_path_buf(),
-        message: format!("not a plan: {error}"),
-    };
-    let version: Version = serde_json::from_slice(&text).map_err(damaged)?;
-    if version.format_version > plan::FORMAT_VERSION {
-        return Err(StoreError::Newer {
-            path: path.to_path_buf(),
-            found: version.format_version,
-            known: plan::FORMAT_VERSION,
-        });
-    }
-    serde_json::from_slice(&text).map_err(damaged)
+    let parsed = document::parse(path, &text, plan::FORMAT_VERSION, |plan: &Plan| plan.format_version);
+    parsed.map_err(|error| match error {
+        StoreError::Damaged { path, message } => {
+            StoreError::Damaged { path, message: format!("not a plan: {message}") }
+        }
+        error => error,
+    })
 }
 
 /// A whole file that is a regular one and no link: whoever reads a record never waits for a FIFO.
 pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = vec![];
-    open_regular(path)?.read_to_end(&mut bytes)?;
+    open_regular(path)?.0.read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// A file that is a regular one and no link, to be read.
-pub(super) fn open_regular(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
 }
 
 /// A plan whose tables do not fit each other says nothing that could be relied on.

@@ -15,11 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use super::atomic;
+use super::document;
 use super::error::plain;
 use super::hash;
 use super::layout::{RunDir, open_directory};
+use super::log_file::open_regular;
 use super::mortal::around;
-use super::record::{open_regular, read_regular};
+use super::record::read_regular;
 use super::reserve;
 use super::walk::{self, Seen, spelled};
 
@@ -128,22 +130,13 @@ impl Seal {
 
     /// Reads the seal of a run; `None` where it has none.
     pub fn read(dir: &RunDir) -> Result<Option<Self>, StoreError> {
-        #[derive(Deserialize)]
-        struct Version {
-            format_version: u32,
-        }
         let path = dir.hashes();
         let text = match read_regular(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StoreError::io("read", &path)(error)),
         };
-        let damaged = |error: serde_json::Error| StoreError::Damaged { path: path.clone(), message: error.to_string() };
-        let version: Version = serde_json::from_slice(&text).map_err(damaged)?;
-        if version.format_version > FORMAT_VERSION {
-            return Err(StoreError::Newer { path, found: version.format_version, known: FORMAT_VERSION });
-        }
-        serde_json::from_slice(&text).map(Some).map_err(damaged)
+        document::parse(&path, &text, FORMAT_VERSION, |seal: &Self| seal.format_version).map(Some)
     }
 
     /// What is no longer as it was, in the order of paths. `each` hears how many bytes were read.
@@ -184,7 +177,7 @@ impl Seal {
         if path.contains(['/', '\\']) {
             return None;
         }
-        match Hasher::new(&mut |_| ()).of(open_regular(&dir.root().join(path))) {
+        match Hasher::new(&mut |_| ()).of(open_regular(&dir.root().join(path)).map(|(file, _)| file)) {
             Ok(_) if was.is_none() => Some(Change::New),
             Ok(now) => (was != Some(&now)).then_some(Change::Changed),
             Err(error) if error.kind() == io::ErrorKind::NotFound => was.map(|_| Change::Missing),
@@ -207,7 +200,7 @@ impl Seal {
     /// Whether the first `length` bytes of the file are all that it was.
     pub fn was_the_start(&self, dir: &RunDir, path: &str, length: u64) -> bool {
         let now = open_regular(&dir.root().join(path))
-            .and_then(|mut file| hash::through(&mut file, Some(length), &mut vec![0; hash::PIECE], &mut |_| ()));
+            .and_then(|(mut file, _)| hash::through(&mut file, Some(length), &mut vec![0; hash::PIECE], &mut |_| ()));
         now.is_ok_and(|now| self.files.get(path) == Some(&now))
     }
 }

@@ -1,9 +1,31 @@
 //! One sub-run of a record with its executions, for whoever looks at it: a journal of its own, so it takes a millisecond
 //! however long the run is. Reads that journal and nothing else, also of a run that is going on. Never keeps what it read.
 
+use super::StoreError;
+use super::journal::JournalTail;
 use super::layout::RunDir;
 use super::record::{Damage, read_journal};
+use crate::domain::event::RunEvent;
 use crate::domain::run_state::{Execution, RunState, SubRunState};
+
+/// The id of the sub-run that began last, as far as the run's own journal can be read.
+pub(super) fn begun_last(dir: &RunDir) -> Result<Option<String>, StoreError> {
+    let mut last = None;
+    lenient(JournalTail::new(&dir.events()).poll(&mut |recorded| {
+        if let RunEvent::SubrunStarted(event) = recorded.event {
+            last = Some(event.id);
+        }
+    }))?;
+    Ok(last)
+}
+
+/// That a journal is damaged ends the reading, and what was read before counts.
+pub(super) fn lenient(read: Result<(), StoreError>) -> Result<(), StoreError> {
+    match read {
+        Err(StoreError::Line { .. }) => Ok(()),
+        read => read,
+    }
+}
 
 /// The executions of a sub-run, as far as its journal goes, and what is wrong with that. `state` is the run in `dir`, with or
 /// without executions; of a sub-run that never began there are none.

@@ -5,6 +5,13 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+/// Says what is passed over and why, or fails where `ROAD_RUNNER_REQUIRE_TOOLS=1` asks for everything.
+pub(crate) fn skipped(why: &str) {
+    let required = std::env::var_os("ROAD_RUNNER_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+    assert!(!required, "{why}, and ROAD_RUNNER_REQUIRE_TOOLS asks for it");
+    eprintln!("skipped: {why}");
+}
+
 /// A mounted tmpfs of 64 KiB, taken away on drop.
 pub(crate) struct TinyDisk {
     folder: TempDir,
@@ -20,7 +27,7 @@ impl TinyDisk {
             .output()
             .is_ok_and(|output| output.status.success());
         if !mounted {
-            eprintln!("skipped: no right to mount a tmpfs");
+            skipped("no right to mount a tmpfs");
             return None;
         }
         Some(Self { folder })

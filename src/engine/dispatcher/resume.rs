@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::domain::admission::Admitted;
-use crate::domain::event::{EvidenceSources, RunResumed, StepStarted, SubrunClosed, SubrunFinished, SubrunOpened};
+use crate::domain::event::{EvidenceSources, RunResumed, StepStarted, SubrunClosed, SubrunOpened};
 use crate::domain::name::Name;
 use crate::domain::plan::{Plan, SubRun};
 use crate::domain::rails::Levels;
@@ -87,9 +87,8 @@ impl Dispatcher {
         let state = self.state.sub_runs.get(index as usize);
         if let Some((verdict, state)) = state.and_then(|state| Some((state.verdict?, state))) {
             // Its journal is complete; the rest was not done any more.
-            let (effects, reason) = (state.effects.clone(), state.reason.as_deref().map(str::to_owned));
-            self.out.extend([Effect::Sync, Effect::CloseSubRun(index)]);
-            self.record(now, SubrunFinished { id: self.id(index), index, verdict, effects, reason });
+            let reason = state.reason.as_deref().map(str::to_owned);
+            self.tell(now, index, verdict, reason);
             return self.go_on_or_stop(now);
         }
         let last = state.and_then(|state| state.executions.last()).cloned();
@@ -97,10 +96,7 @@ impl Dispatcher {
         match last {
             Some(Execution { started, finished: None, .. }) => self.look_back(now, sub_run, &started),
             Some(last) if !left.died_away => self.after_step(now, sub_run, last.started.index, &last.started.step),
-            _ if left.died_away => {
-                let reason = "the host went down while its rails were away".to_owned();
-                self.record_crash(now, &sub_run, reason);
-            }
+            _ if left.died_away => self.crashed_away(now, index),
             _ => {
                 self.out.push(Effect::Enter);
                 self.phase = Phase::Entering(sub_run);
@@ -109,14 +105,10 @@ impl Dispatcher {
     }
 
     /// The host went down at the point of a sub-run, with no step in flight.
-    fn record_crash(&mut self, now: Now, sub_run: &SubRun, reason: String) {
-        let index = sub_run.index;
-        let reason = Some(reason);
-        self.record(
-            now,
-            SubrunClosed { verdict: Verdict::Crashed, reason: reason.clone(), effects: Effects::from([Seen::Sc]) },
-        );
-        self.end_sub_run(now, index, Verdict::Crashed, reason);
+    fn crashed_away(&mut self, now: Now, index: u32) {
+        let reason = Some("the host went down while its rails were away".to_owned());
+        let effects = Effects::from([Seen::Sc]);
+        self.close(now, index, SubrunClosed { verdict: Verdict::Crashed, reason, effects });
     }
 
     fn look_back(&mut self, now: Now, sub_run: SubRun, started: &StepStarted) {

@@ -9,12 +9,12 @@ use crate::domain::event::Evidence;
 use crate::domain::sanitize;
 use crate::domain::verdict::{Effect as Seen, Effects, Verdict};
 use crate::engine::effect::{Judged, LeftBehind, Start};
-use crate::engine::environment::locate;
 use crate::engine::leavings;
 use crate::engine::logs::{self, LogSizes};
 use crate::engine::restore;
 use crate::host::last_words::{self, LastWords};
 use crate::host::source::Source;
+use crate::store::StoreError;
 use crate::store::atomic;
 use crate::store::layout::{ExecutionName, SubRunDir};
 
@@ -62,7 +62,7 @@ impl Runner<'_> {
         };
         // Nobody has asked for that of what the dead runner's step wrote last.
         self.syncer.tree(artifacts.clone());
-        for log in [dir.stdout(&name), dir.stderr(&name), dir.restore_log(&name)] {
+        for log in [dir.stdout(&name), dir.stderr(&name)] {
             self.syncer.log(&log);
         }
         judged.sizes = sizes;
@@ -74,7 +74,7 @@ impl Runner<'_> {
         Ok((judged, restored))
     }
 
-    /// Runs the restore commands of a step that was in flight, all of them, also when one fails.
+    /// Runs the restore commands of a step that was in flight.
     async fn restore_left(
         &self,
         dir: &SubRunDir,
@@ -88,9 +88,7 @@ impl Runner<'_> {
         let environment = self.environment.of(&adapter.env, &id, start, artifacts);
         let log = dir.restore_log(name);
         let at = restore::At { folder: artifacts, environment: &environment, log: &log };
-        let programs =
-            adapter.restore.iter().map(|command| (command.path.as_str(), locate(plan, &self.workspace, command)));
-        restore::all(self.reaper, programs, &at).await
+        self.run_restore(adapter, &at).await
     }
 
     /// Keeps what is left of the host that went down beside the step's artifacts, and says what there was.
@@ -116,7 +114,7 @@ impl Runner<'_> {
             fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
             for (name, bytes) in files {
                 let write = |target: &mut dyn std::io::Write| {
-                    target.write_all(&bytes).map_err(crate::store::StoreError::io("write", &folder))
+                    target.write_all(&bytes).map_err(StoreError::io("write", &folder))
                 };
                 atomic::replace_with(&folder.join(name), write).map_err(said)?;
             }

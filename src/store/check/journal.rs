@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::de::IgnoredAny;
 
 use crate::store::journal::{JournalTail, decode, quick_head};
-use crate::store::record::open_regular;
+use crate::store::log_file::open_regular;
 
 /// Numbers that follow each other without a gap, and the journal that they stand in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +72,8 @@ pub fn scan(path: &Path) -> Option<Scan> {
     if !tail.is_there() {
         return None;
     }
-    let file = open_regular(path).ok()?;
-    let bytes = file.metadata().ok()?.len().saturating_sub(tail.offset());
+    let (file, metadata) = open_regular(path).ok()?;
+    let bytes = metadata.len().saturating_sub(tail.offset());
     if bytes > 0 {
         scan.torn = Some((tail.offset(), bytes, is_zero(&file, tail.offset())));
     }

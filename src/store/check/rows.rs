@@ -10,11 +10,11 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::domain::summary::SubRunRow;
 use crate::store::StoreError;
-use crate::store::record::open_regular;
+use crate::store::log_file::open_regular;
 
 /// Hands over each row in the order of the file. Errors: it cannot be read, or is no summary.
 pub fn each(path: &Path, each: &mut dyn FnMut(SubRunRow)) -> Result<(), StoreError> {
-    let file = open_regular(path).map_err(StoreError::io("read", path))?;
+    let (file, _) = open_regular(path).map_err(StoreError::io("read", path))?;
     let mut document = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, file));
     let read = Document(each).deserialize(&mut document).and_then(|()| document.end());
     read.map_err(|error| StoreError::Damaged { path: path.to_path_buf(), message: error.to_string() })
