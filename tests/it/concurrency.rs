@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::cli::{Bench, Told, words};
-use crate::rails::{LONG, until};
+use crate::processes::{LONG, until};
 use crate::signals::left;
 
 const RUN: &str = "run --no-tui --yes -q --flow smoke --margin down";

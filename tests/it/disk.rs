@@ -8,7 +8,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::cli::{Bench, Told, words};
-use crate::rails::{Disk, LONG, Live, NOMINAL, RUN, bench, run, stands, until};
+use crate::processes::{self, LONG, until};
+use crate::rails::{Disk, Live, NOMINAL, RUN, bench, run, stands};
 
 /// The folder of the only run.
 fn record(bench: &Bench) -> PathBuf {
@@ -114,10 +115,7 @@ fn a_record_that_is_deleted_under_the_run_ends_it() {
 /// Whether a diagnostic of the bench still runs.
 fn is_running(bench: &Bench) -> bool {
     let probe = bench.path("diags/probe.sh").display().to_string();
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    processes
-        .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok())
-        .any(|line| String::from_utf8_lossy(&line).contains(&probe))
+    processes::all().any(|process| process.line.contains(&probe))
 }
 
 #[test]

@@ -16,8 +16,7 @@ const RUN: &str = "run --no-tui --yes --flow smoke --margin down --unit SN1";
 /// A workspace on a host that has these files below its sysfs. `probe` is a script that finds them at `$sys` and the kernel
 /// log at `$log`.
 fn bench(files: &[(&str, &str)], evidence: &str, probe: &str) -> Bench {
-    let bench = Bench::new();
-    fs::remove_dir_all(bench.workspace()).unwrap();
+    let bench = Bench::empty();
     bench.write("flows/smoke.yaml", FLOW);
     bench.write("margins/down.yaml", MARGIN);
     bench.write("policy/safety.yaml", &format!("{POLICY}{evidence}"));

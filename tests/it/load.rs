@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cli::{Bench, words};
-use crate::rails::{LONG, until};
+use crate::processes::{LONG, until};
 use crate::signals::{left, newest};
 
 const RUN: &str = "run --no-tui --yes -q --flow smoke --margin down --unit SN1";

@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 
 use crate::interruptions::record::{Stood, difference, keeps_the_protocol, record, steps};
 use crate::interruptions::sweep::{End, Sweep, is_whole, lines, listed, settle};
+use crate::tools::skipped;
 
 const IMAGE_BYTES: u64 = 8 << 20;
 /// No commit by itself while the test runs, no write of its own before a file is renamed over another.
@@ -113,9 +114,7 @@ fn film(sweep: &Sweep, make: &[&str], mount: &str) -> Option<Filmed> {
     let disk = match disk {
         Ok(disk) => disk,
         Err(why) => {
-            let required = std::env::var_os("ROAD_RUNNER_REQUIRE_TOOLS").is_some_and(|value| value == "1");
-            assert!(!required, "an image cannot be mounted: {why}");
-            eprintln!("skipped: an image cannot be mounted: {why}");
+            skipped(&format!("an image cannot be mounted: {why}"));
             return None;
         }
     };
@@ -149,7 +148,7 @@ fn film(sweep: &Sweep, make: &[&str], mount: &str) -> Option<Filmed> {
     let trace: Vec<String> = fs::read_to_string(trace).unwrap().lines().map(str::to_owned).collect();
     assert_eq!(trace.len(), point);
     let id = listed(&runs).0.remove(0);
-    settle(&runs, Some(&id));
+    settle(&runs);
     let seqs = |lines: Vec<Value>, own: bool| lines.into_iter().map(move |line| (line["seq"].as_u64().unwrap(), own));
     let mut journals: BTreeMap<u64, bool> = seqs(lines(&runs.join(&id).join("events.ldjson")), true).collect();
     journals.extend((0..3).flat_map(|sub_run| seqs(steps(&runs.join(&id), sub_run), false)));
@@ -209,6 +208,17 @@ struct Figures {
     most_unsynced_lines_gone: usize,
 }
 
+impl Figures {
+    fn add(&mut self, other: &Self) {
+        self.points += other.points;
+        self.images += other.images;
+        self.unborn += other.unborn;
+        self.in_flight += other.in_flight;
+        self.away += other.away;
+        self.most_unsynced_lines_gone = self.most_unsynced_lines_gone.max(other.most_unsynced_lines_gone);
+    }
+}
+
 /// What a device holds after a power cut, looked at and gone on with under another boot.
 fn is_sound(sweep: &Sweep, filmed: &Filmed, image: &Image, round: &Round, reference: &Reference) -> Figures {
     if round.needs_check {
@@ -255,7 +265,7 @@ fn is_sound(sweep: &Sweep, filmed: &Filmed, image: &Image, round: &Round, refere
         End::Exit(1, _) => {}
         end => panic!("{at}: {end:?}"),
     }
-    settle(&runs, Some(&id));
+    settle(&runs);
     assert_eq!(sweep.rail_uv(), 1_000_000, "{at}");
     is_whole(&run);
     keeps_the_protocol(&run);
@@ -399,13 +409,7 @@ fn check(round: &Round) {
                         failed.lock().unwrap().push(image.first);
                         continue;
                     };
-                    let mut sum = sum.lock().unwrap();
-                    sum.points += figures.points;
-                    sum.images += figures.images;
-                    sum.unborn += figures.unborn;
-                    sum.in_flight += figures.in_flight;
-                    sum.away += figures.away;
-                    sum.most_unsynced_lines_gone = sum.most_unsynced_lines_gone.max(figures.most_unsynced_lines_gone);
+                    sum.lock().unwrap().add(&figures);
                 }
             });
         }

@@ -39,6 +39,8 @@ mod pages;
 #[cfg(test)]
 mod picture;
 #[cfg(test)]
+mod processes;
+#[cfg(test)]
 mod rails;
 #[cfg(test)]
 mod reliability_page;
@@ -52,6 +54,8 @@ mod schemas;
 mod signals;
 #[cfg(test)]
 mod stress;
+#[cfg(test)]
+mod tools;
 #[cfg(test)]
 mod unattended;
 #[cfg(test)]

@@ -3,12 +3,14 @@
 
 use std::fs;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::cli::{Bench, Told, words};
+use crate::processes::{LONG, guardians, until};
+use crate::tools::skipped;
 
 const FLOW: &str = "name: smoke\nsteps: [ { name: probe, adapter: probe, timeout: 20s } ]\n";
 const MARGIN: &str = "\
@@ -28,15 +30,13 @@ pub const NOMINAL: &str = "voltage_uv=1000000 frequency_khz=3000000";
 
 /// A workspace whose rail `sim` is driven by the simulated regulator, called with these options and more of its manifest.
 pub fn bench(options: &str, more: &str) -> Bench {
-    let bench = Bench::new();
-    fs::remove_dir_all(bench.workspace()).unwrap();
+    let bench = Bench::empty();
     bench.write("flows/smoke.yaml", FLOW);
     bench.write("margins/down.yaml", MARGIN);
     bench.write("policy/safety.yaml", POLICY);
     bench.write("adapters/probe.yaml", ADAPTER);
     bench.program("diags/probe.sh", PROBE);
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/diags/sim_rail.sh");
-    bench.program("diags/sim_rail.sh", &fs::read_to_string(script).unwrap());
+    bench.ship("diags/sim_rail.sh");
     let options = options.split_whitespace().map(|word| format!("\"{word}\", ")).collect::<Vec<_>>().concat();
     let log = bench.path("writes").display().to_string();
     let manifest = format!(
@@ -87,16 +87,6 @@ fn rail_lines(bench: &Bench) -> Vec<String> {
     lines.collect()
 }
 
-/// Waits until something is so.
-pub fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < limit, "waited for {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-pub const LONG: Duration = Duration::from_secs(30);
 /// What is promised of the guardian.
 const PROMISED: Duration = Duration::from_secs(2);
 
@@ -280,8 +270,7 @@ fn a_runner_killed_before_it_moves_anything_leaves_everything_as_it_is() {
     live.signal(Signal::KILL);
     live.code();
     assert!(!bench.path("writes").exists());
-    let runs = bench.path("runs").display().to_string();
-    until("the guardian's end", PROMISED, || guardians(&runs).is_empty());
+    until("the guardian's end", PROMISED, || guardians(&bench.path("runs")).is_empty());
     assert!(!bench.runs().iter().any(|file| file.ends_with("/rails.json")));
 }
 
@@ -294,7 +283,7 @@ impl<'b> Disk<'b> {
         let size = format!("size={size}");
         let mount = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs", at]).output();
         if !mount.is_ok_and(|output| output.status.success()) {
-            eprintln!("skipped: no right to mount a tmpfs");
+            skipped("no right to mount a tmpfs");
             return None;
         }
         Some(Self(at))
@@ -308,7 +297,7 @@ impl<'b> Disk<'b> {
             std::process::Command::new(program).args(args).output().is_ok_and(|output| output.status.success())
         };
         if !run("/usr/sbin/mkfs.ext4", &["-q", "-F", image]) || !run("mount", &["-o", "loop", image, at]) {
-            eprintln!("skipped: no right to mount an image");
+            skipped("no right to mount an image");
             return None;
         }
         Some(Self(at))
@@ -413,9 +402,8 @@ fn what_a_dead_run_left_away_comes_home_before_anything_is_started() {
     let live = Live::start(&bench);
     live.reaches("step_spawned");
     let id = bench.runs().into_iter().find(|file| file.ends_with("/rails.json")).unwrap();
-    let runs = bench.path("runs").display().to_string();
     // The guardian first: nobody is left to bring them home.
-    let guardians = guardians(&runs);
+    let guardians = guardians(&bench.path("runs"));
     assert_eq!(guardians.len(), 1, "{id}");
     for pid in guardians {
         kill_process(pid, Signal::KILL).unwrap();
@@ -435,19 +423,6 @@ fn what_a_dead_run_left_away_comes_home_before_anything_is_started() {
     assert!(next.stderr.contains("run rr-TIME-DIGEST had left sim away: brought home"), "{}", next.all());
     assert_eq!(stands(&bench), NOMINAL);
     assert!(rail_lines(&bench).contains(&"rail_restored by resume".to_owned()));
-}
-
-/// The guardians of runs in that folder.
-fn guardians(runs: &str) -> Vec<Pid> {
-    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let is_one = |pid: &i32| {
-        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            line.contains("--guardian\0") && line.contains(runs)
-        })
-    };
-    pids.filter(is_one).filter_map(Pid::from_raw).collect()
 }
 
 #[test]

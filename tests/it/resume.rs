@@ -5,25 +5,16 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::cli::{Bench, Told, words};
+use crate::pages::read;
+use crate::processes::{LONG, guardians, settles, until};
 
 const BOOT: &str = "00000000-0000-4000-8000-000000000001";
 const NEXT_BOOT: &str = "00000000-0000-4000-8000-000000000002";
-const LONG: Duration = Duration::from_secs(30);
-
-/// Waits until something is so.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < LONG, "waited for {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 /// A workspace on a host that can go down.
 struct Host {
@@ -44,12 +35,10 @@ impl Host {
     /// The host with the shipped sweep of a board's block memories, whose crash is the host's.
     fn with_board() -> Self {
         let host = Self::new();
-        let shipped = |file: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
-        for file in ["flows/vc707.yaml", "margins/vc707.yaml"] {
-            host.bench.write(file, &shipped(file));
+        for file in ["flows/vc707.yaml", "margins/vc707.yaml", "diags/sim_dut.sh"] {
+            host.bench.ship(file);
         }
-        host.bench.program("diags/sim_dut.sh", &shipped("diags/sim_dut.sh"));
-        let manifest = shipped("adapters/sim_dut.yaml");
+        let manifest = read("adapters/sim_dut.yaml");
         let more = format!("args: [--host, '{}']\nparams:\n", host.procfs().display());
         host.bench.write("adapters/sim_dut.yaml", &manifest.replacen("params:\n", &more, 1));
         host.bench
@@ -87,20 +76,7 @@ impl Host {
     fn dies(&self, line: &str) {
         let status = self.command(line).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
         assert_eq!(status.code(), None, "it is killed");
-        self.settles();
-    }
-
-    /// Until no guardian is at work any more.
-    fn settles(&self) {
-        let runs = self.bench.path("runs").display().to_string();
-        until("the guardian's end", || {
-            let entries = fs::read_dir("/proc").unwrap().flatten();
-            let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
-            !lines.into_iter().any(|line| {
-                let line = String::from_utf8_lossy(&line).into_owned();
-                line.contains("--guardian") && line.contains(&runs)
-            })
-        });
+        settles(&self.bench);
     }
 
     /// The folder of the only run.
@@ -143,12 +119,12 @@ impl Host {
         let mut child = self.command(line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         self.reaches_wait();
         kill(&mut child);
-        self.settles();
+        settles(&self.bench);
         fs::write(self.bench.path("go"), "").unwrap();
     }
 
     fn reaches_wait(&self) {
-        until("the diagnostic", || self.bench.path("waits").exists());
+        until("the diagnostic", LONG, || self.bench.path("waits").exists());
         fs::remove_file(self.bench.path("waits")).unwrap();
     }
 }
@@ -417,25 +393,16 @@ fn what_was_left_running_is_ended_also_without_a_guardian() {
     host.bench.program("diags/probe.sh", "#!/bin/sh\n: > \"${0%/*}/../waits\"\nexec env -i /bin/sleep 600\n");
     let mut child = host.command(RUN).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     host.reaches_wait();
-    until("the pid", || host.steps().iter().any(|line| line["event"] == "step_spawned"));
+    until("the pid", LONG, || host.steps().iter().any(|line| line["event"] == "step_spawned"));
     let pid = host.steps().iter().find_map(|line| line["pid"].as_i64()).unwrap();
     // Both at once: first the guardian is made unable to act.
-    let runs = host.bench.path("runs").display().to_string();
-    let guardian = guardian_of(&runs).expect("every run has one");
-    kill_process(guardian, Signal::KILL).unwrap();
+    let guardians = guardians(&host.bench.path("runs"));
+    assert_eq!(guardians.len(), 1, "every run has one");
+    kill_process(guardians[0], Signal::KILL).unwrap();
     kill(&mut child);
     let process = Path::new("/proc").join(pid.to_string());
     assert!(process.exists(), "it is left running");
     host.bench.program("diags/probe.sh", "#!/bin/sh\necho OK\n");
     host.told(RESUME);
-    until("its end", || fs::read_to_string(process.join("stat")).map_or(true, |stat| stat.contains(") Z ")));
-}
-
-fn guardian_of(runs: &str) -> Option<Pid> {
-    fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
-        let line = fs::read(entry.path().join("cmdline")).ok()?;
-        let line = String::from_utf8_lossy(&line).into_owned();
-        let is_one = line.contains("--guardian") && line.contains(runs);
-        is_one.then(|| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)).flatten()
-    })
+    until("its end", LONG, || fs::read_to_string(process.join("stat")).map_or(true, |stat| stat.contains(") Z ")));
 }

@@ -16,7 +16,8 @@ use serde_json::Value;
 use crate::application::Rig;
 use crate::cli::{Bench, words};
 use crate::detached;
-use crate::rails::{self, LONG, NOMINAL, RUN, stands, until};
+use crate::processes::{self, LONG, Seen, until};
+use crate::rails::{self, NOMINAL, RUN, stands};
 
 /// Of every program: `hold NAME` says that it is there and waits while the workspace has a file `hold-NAME`. It ends with the
 /// workspace as well: nobody waits for a run whose test has failed.
@@ -138,14 +139,9 @@ fn reasons(run: &Path) -> Vec<String> {
 
 /// Living processes that work in the workspace or watch over its runs.
 pub fn left(bench: &Bench) -> Vec<String> {
-    let workspace = bench.workspace().canonicalize().unwrap().display().to_string();
-    let here = |pid: &Path| {
-        let text = |file: &str| String::from_utf8_lossy(&fs::read(pid.join(file)).unwrap_or_default()).into_owned();
-        let is_ours = text("environ").contains("ROAD_RUNNER_RUN_ID=") && text("environ").contains(&workspace);
-        let watches = text("cmdline").contains("--guardian") && text("cmdline").contains(&workspace);
-        (is_ours || watches).then(|| format!("{} {}", pid.display(), text("cmdline").replace('\0', " ")))
-    };
-    fs::read_dir("/proc").unwrap().filter_map(|entry| here(&entry.ok()?.path())).collect()
+    let workspace = bench.workspace().canonicalize().unwrap();
+    let is_here = |process: &Seen| process.works_below(&workspace) || process.is_guardian(&workspace.join("runs"));
+    processes::all().filter(is_here).map(|process| format!("{} {}", process.pid, process.line.join(" "))).collect()
 }
 
 /// After the end of a run: at home, alone, and with a record that is whole and says how it went.

@@ -18,7 +18,8 @@ use serde_json::Value;
 
 use crate::cli::{Bench, words};
 use crate::interruptions::sweep::{files, is_whole, lines};
-use crate::rails::{self, LONG, NOMINAL, stands, until};
+use crate::processes::{LONG, until};
+use crate::rails::{self, NOMINAL, stands};
 use crate::signals::left;
 
 const FLOW: &str = "\

@@ -115,6 +115,20 @@ impl Bench {
         bench
     }
 
+    /// The same host, and a workspace with nothing in it.
+    pub fn empty() -> Self {
+        let bench = Self::new();
+        fs::remove_dir_all(bench.workspace()).unwrap();
+        bench
+    }
+
+    /// Copies a file of the checkout to its place in the workspace, with its permissions.
+    pub fn ship(&self, file: &str) {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        fs::create_dir_all(self.path(file).parent().unwrap()).unwrap();
+        fs::copy(shipped, self.path(file)).unwrap();
+    }
+
     /// The workspace.
     pub fn workspace(&self) -> PathBuf {
         self.dir.path().join("ws")

@@ -89,7 +89,7 @@ impl Dead<'_> {
     fn examine(&self, figures: &mut Figures) -> Option<(String, Stood)> {
         let Self { sweep, runs, at } = self;
         let (mut shown, hidden) = listed(runs);
-        let cleared = settle(runs, shown.first().map(String::as_str));
+        let cleared = settle(runs);
         figures.longest_clearing = figures.longest_clearing.max(cleared);
         assert_eq!(sweep.rail_uv(), 1_000_000, "{at}");
         assert!(shown.len() <= 1, "{at}: {shown:?}");
@@ -125,7 +125,7 @@ impl Dead<'_> {
             assert_eq!(sweep.take_calls().first().map(String::as_str), Some("home"), "{at}: not first of all");
         }
         assert!(!sweep.is_away(), "{at}");
-        settle(runs, Some(id));
+        settle(runs);
         assert_eq!(sweep.rail_uv(), 1_000_000, "{at}");
         let run = runs.join(id);
         is_whole(&run);
@@ -269,7 +269,7 @@ fn dies_twice(nth_step: usize) {
     let runs = sweep.fresh_runs();
     assert_eq!(sweep.run(&runs, &format!("kill:{point}")), End::Killed);
     let id = listed(&runs).0.remove(0);
-    settle(&runs, Some(&id));
+    settle(&runs);
     let before = Stood::of(&runs.join(&id));
     assert_eq!(before.in_flight.len(), 1);
     let figures = each_point(|sweep, point| dies_again_at(sweep, &references, (&runs, &before), point));

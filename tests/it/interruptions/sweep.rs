@@ -13,6 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cli::{Bench, words};
+use crate::processes;
 
 const FLOW: &str = "\
 name: smoke
@@ -90,8 +91,7 @@ pub enum End {
 impl Sweep {
     /// One of its own.
     pub fn new() -> Self {
-        let bench = Bench::new();
-        fs::remove_dir_all(bench.workspace()).unwrap();
+        let bench = Bench::empty();
         bench.write("flows/smoke.yaml", FLOW);
         bench.write("margins/down.yaml", MARGIN);
         bench.write("policy/safety.yaml", POLICY);
@@ -101,8 +101,7 @@ impl Sweep {
         for (file, body) in [("mover", MOVER_SH), ("home", HOME_SH), ("probe", PROBE_SH)] {
             bench.program(&format!("diags/{file}.sh"), &format!("{HEAD}{body}"));
         }
-        let rail = concat!(env!("CARGO_MANIFEST_DIR"), "/diags/sim_rail.sh");
-        bench.program("diags/sim_rail.sh", &fs::read_to_string(rail).unwrap());
+        bench.ship("diags/sim_rail.sh");
         fs::create_dir(bench.path("sys")).unwrap();
         let memory = Path::new("/dev/shm");
         let runs = if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() };
@@ -246,9 +245,9 @@ impl Sweep {
 
 /// Waits until nothing of a dead runner is left: neither a guardian in that runs folder nor a process of the run.
 /// Returns how long that took.
-pub fn settle(runs: &Path, id: Option<&str>) -> Duration {
+pub fn settle(runs: &Path) -> Duration {
     let begin = Instant::now();
-    while let Some(left) = left_over(runs, id) {
+    while let Some(left) = left_over(runs) {
         assert!(begin.elapsed() < LONG, "still there: {left}");
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -264,28 +263,10 @@ fn ended(command: &mut Command) -> End {
     }
 }
 
-/// A process that works for a run in that folder, or watches over one: two runs that begin at the same second may have the
-/// same id in two folders.
-fn left_over(runs: &Path, id: Option<&str>) -> Option<String> {
-    let runs = runs.to_string_lossy().into_owned();
-    let mark = id.map(|id| format!("ROAD_RUNNER_RUN_ID={id}"));
-    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| {
-        let name = entry.ok()?.file_name().into_string().ok()?;
-        name.bytes().all(|byte| byte.is_ascii_digit()).then_some(name)
-    });
-    for pid in pids {
-        let words = |file: &str| {
-            let text = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-            String::from_utf8_lossy(&text).split('\0').map(str::to_owned).collect::<Vec<_>>()
-        };
-        let (line, environment) = (words("cmdline"), words("environ"));
-        let is_here = |word: &String| word.contains(&format!("{runs}/"));
-        let works = mark.as_ref().is_some_and(|mark| environment.contains(mark)) && environment.iter().any(is_here);
-        if line.contains(&runs) || works {
-            return Some(format!("{pid} {line:?}"));
-        }
-    }
-    None
+/// A process that works for a run in that folder, or watches over one.
+fn left_over(runs: &Path) -> Option<String> {
+    let mut here = processes::all().filter(|process| process.works_below(runs) || process.is_guardian(runs));
+    here.next().map(|process| format!("{} {:?}", process.pid, process.line))
 }
 
 /// The runs that can be seen in a folder, and what else lies there.
