@@ -299,7 +299,7 @@ fn told_of(mut state: RunState) -> String {
         "{:?} {:?} {:?} {:?} {:?}",
         state.status,
         state.current,
-        state.last_seq,
+        state.sessions,
         state.sub_runs,
         state.run_verdict()
     )

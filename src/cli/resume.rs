@@ -30,10 +30,12 @@ pub fn resume(context: &Context, asked: &Resume, console: &mut Console) -> Resul
         let start = Start { yes: asked.yes, allow_concurrent: asked.allow_concurrent, ..Start::default() };
         return application::run(context, what, &start, &resumable.prepared.plan().digest, console);
     }
-    if console.verbosity != Verbosity::Quiet {
-        console.err.line(&resumable.left_as);
-    }
     if asked.yes || asked.auto {
+        if let Some(from) =
+            resumable.prepared.proposal.goes_on.as_ref().filter(|_| console.verbosity != Verbosity::Quiet)
+        {
+            console.err.line(&from.says);
+        }
         start::say_drift(context, &resumable.prepared, console);
     }
     let (problems, sources) = report::warnings(context);

@@ -60,7 +60,11 @@ impl<'h> Sample<'h> {
         // What was skipped took no time.
         let measured = summary.counts.iter().filter(|(verdict, _)| **verdict != Verdict::Skipped);
         let measured: u64 = measured.map(|(_, count)| u64::from(*count)).sum();
-        let took = summary.ended_at?.since(summary.started_at?);
+        // Records of earlier versions do not say it.
+        let took = match summary.at_work_ms {
+            Some(took) => took,
+            None => summary.ended_at?.since(summary.started_at?),
+        };
         Some(Self {
             flow: summary.flow.as_str(),
             margin: summary.margin.as_str(),

@@ -16,6 +16,15 @@ use crate::domain::rails::controller_of;
 use crate::domain::units::Millis;
 use crate::host::evidence;
 
+/// Where a run that was interrupted goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoesOn {
+    /// In one line.
+    pub says: String,
+    /// Sub-runs that have not ended.
+    pub sub_runs: u32,
+}
+
 /// A plan that could run, waiting for a word.
 #[derive(Debug, Clone)]
 pub struct Proposal {
@@ -41,8 +50,8 @@ pub struct Proposal {
     pub longest: Millis,
     /// What has changed since the stored plan was made, for a rerun.
     pub drift: Vec<String>,
-    /// What whoever decides has to know first, where there is such a thing.
-    pub note: Option<String>,
+    /// Where it goes on, for a run that was interrupted.
+    pub goes_on: Option<GoesOn>,
     /// Executions in all.
     pub executions: u64,
     /// Which evidence of the hardware can be had here; nothing where nobody has looked yet.
@@ -80,7 +89,7 @@ impl Proposal {
             longest: planner::longest(experiment),
             executions: u64::from(experiment.sub_runs()) * u64::from(experiment.executions()),
             evidence: Sources::new(),
-            note: None,
+            goes_on: None,
             drift,
             bounds,
             plan: Arc::clone(plan),
@@ -115,7 +124,7 @@ impl Proposal {
 
     /// What a careful engineer would ask about besides the limits, a sentence each. What stands in them comes from outside.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings: Vec<String> = self.note.iter().cloned().collect();
+        let mut warnings: Vec<String> = self.goes_on.iter().map(|from| from.says.clone()).collect();
         if !self.unapplied.is_empty() {
             let fields = listed(self.unapplied.iter().map(String::as_str));
             warnings

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::commands::context::Context;
 use crate::commands::failure::Failure;
 use crate::commands::plan::Prepared;
+use crate::commands::proposal::GoesOn;
 use crate::commands::rerun::{self, Today};
 use crate::commands::run::{self, Begun, Ended, Face, Options};
 use crate::commands::stored;
@@ -113,16 +114,16 @@ pub struct Resumable {
     pub grave: Vec<String>,
     /// How it was left.
     pub left: Interrupted,
-    /// Where it goes on, in one line.
-    pub left_as: String,
 }
 
-/// Where a run goes on, in one line.
-fn says(entry: &RunEntry, left: &Interrupted, other_boot: bool) -> String {
+fn goes_on(entry: &RunEntry, left: &Interrupted, other_boot: bool) -> GoesOn {
     let state = &left.state;
-    let (finished, all) = (state.finished_sub_runs(), state.plan.experiment.sub_runs());
+    let (finished, all) = (state.finished_sub_runs(), state.sub_runs.len());
     let how = if other_boot { "the host went down" } else { "its runner died" };
-    format!("run {}: {how} with {finished} of {all} sub-runs ended; it goes on from there", entry.id)
+    GoesOn {
+        says: format!("run {}: {how} with {finished} of {all} sub-runs ended; it goes on from there", entry.id),
+        sub_runs: u32::try_from(all - finished).unwrap_or(u32::MAX),
+    }
 }
 
 /// Reads what is left of a run and admits its plan again. Starts nothing and moves nothing.
@@ -132,10 +133,10 @@ pub fn prepare(context: &Context, entry: RunEntry) -> Result<Resumable, Failure>
         return Err(Failure::usage(format!("run {} was a dry run: it has nothing to go on with", entry.id)));
     }
     let plan = (*left.state.plan).clone();
-    let Today { prepared, grave } = rerun::go_on(context, plan, &entry)?;
+    let Today { mut prepared, grave } = rerun::go_on(context, plan, &entry)?;
     let now = roots::boot_id(&context.roots).ok();
-    let left_as = says(&entry, &left, left.is_of_another_boot(now.as_deref()));
-    Ok(Resumable { entry, prepared, grave, left, left_as })
+    prepared.proposal.goes_on = Some(goes_on(&entry, &left, left.is_of_another_boot(now.as_deref())));
+    Ok(Resumable { entry, prepared, grave, left })
 }
 
 fn entry_again(context: &Context, entry: &RunEntry) -> RunEntry {

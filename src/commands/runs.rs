@@ -47,7 +47,7 @@ pub fn follow(
     loop {
         // Asked before reading: what a runner that is gone has written is complete.
         let held = matches!(lock::status(&entry.dir.lock())?, LockStatus::Held(_));
-        let before = state.last_seq;
+        let before = state.sessions.last_seq();
         follower.poll(&mut |recorded| {
             state.apply(&recorded);
             wanted = wanted && each(&state, &recorded);
@@ -58,13 +58,13 @@ pub fn follow(
         if !wanted || state.end.is_some() {
             return Ok(state);
         }
-        if !held && state.last_seq == before {
+        if !held && state.sessions.last_seq() == before {
             if state.status == RunStatus::Running {
                 state.status = RunStatus::Interrupted;
             }
             return Ok(state);
         }
-        if state.last_seq == before {
+        if state.sessions.last_seq() == before {
             std::thread::sleep(LOOK);
         }
     }

@@ -107,6 +107,9 @@ pub fn history(runs: &[Past<'_>]) -> Vec<RunEntry> {
     runs.iter().zip(days).map(|(past, day)| entry(*past, day)).collect()
 }
 
+/// Every run was interrupted for so long; nobody is to count that.
+const A_NIGHT_MS: i64 = 10 * 3_600_000;
+
 fn entry(past: Past<'_>, day: usize) -> RunEntry {
     let id = RunId::parse(&format!("rr-202501{day:02}T010101Z-abc{day:03}")).unwrap();
     let dir = RunDir::at(Path::new("/nowhere"), &id);
@@ -125,7 +128,8 @@ fn entry(past: Past<'_>, day: usize) -> RunEntry {
         host: HostFacts::default(),
         profile: vec![],
         started_at: past.took_ms.map(|_| started),
-        ended_at: past.took_ms.and_then(|took| Timestamp::from_millis(started.millis() + took)),
+        ended_at: past.took_ms.and_then(|took| Timestamp::from_millis(started.millis() + A_NIGHT_MS + took)),
+        at_work_ms: past.took_ms.and_then(|took| took.try_into().ok()),
         road_runner_version: "0.1.0".to_owned(),
         exit_code: None,
         counts: Counts::from([(Verdict::Pass, past.pass), (Verdict::Skipped, past.skipped)]),

@@ -1,6 +1,7 @@
 //! How far a run has come and how long the rest may take, from its own executions. Pure: the moment is given, and nothing
 //! is promised: what is left is what the rest would take, were it to go on like this.
 
+use crate::domain::event::RunStatus;
 use crate::domain::run_state::{Execution, RunState};
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::Verdict;
@@ -12,9 +13,9 @@ pub struct Remaining {
     pub done: u64,
     /// Executions in all.
     pub all: u64,
-    /// Since the run began; to its end, where it has one.
+    /// So long runners were at work on it.
     pub elapsed_ms: u64,
-    /// Until the last would have ended; none before the first has, or when the run is over.
+    /// Until the last would have ended, once somebody is at work; none before the first has, or when the run is over.
     pub left_ms: Option<u64>,
 }
 
@@ -26,7 +27,8 @@ impl Remaining {
         let ended = in_flight.map_or(0, |s| s.executions.iter().filter(|e| e.finished.is_some()).count() as u64);
         let done = state.finished_sub_runs() as u64 * per_sub_run + ended;
         let all = state.sub_runs.len() as u64 * per_sub_run;
-        let elapsed_ms = state.started_at.map_or(0, |start| state.ended_at.unwrap_or(now).since(start));
+        let is_at_work = state.status == RunStatus::Running && state.end.is_none();
+        let elapsed_ms = state.sessions.at_work_ms(is_at_work.then_some(now));
         let goes_on = done > 0 && state.end.is_none();
         let left_ms = goes_on.then(|| elapsed_ms.saturating_mul(all.saturating_sub(done)) / done);
         Self { done, all, elapsed_ms, left_ms }
@@ -114,7 +116,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::event::RunEvent;
+    use crate::domain::event::{Recorded, RunEvent, RunResumed};
     use crate::domain::kit::{self, World};
     use crate::domain::plan::Plan;
 
@@ -162,6 +164,21 @@ mod tests {
         check(&story[..14], (2, 8, 13, Some(39)), Some((0, 0, Some(12))));
         check(&story[..41], (8, 8, 40, Some(0)), None);
         check(&story, (8, 8, 41, None), None);
+    }
+
+    #[test]
+    fn while_nobody_is_at_work_no_time_passes() {
+        let story = kit::story(&plan(), &vec![vec![Verdict::Pass; 2]; 4]);
+        let (mut state, now) = at(&story[..11]);
+        let night = kit::moment(now.millis() + 36_000_000);
+        state.status = RunStatus::Interrupted;
+        let left = Remaining { done: 2, all: 8, elapsed_ms: 10_000, left_ms: Some(30_000) };
+        assert_eq!(Remaining::of(&state, night), left);
+        let resumed = RunResumed { boot_id: None, pid: 2, drift: vec![] }.into();
+        state.apply(&Recorded { seq: 11, at: night, event: resumed });
+        assert_eq!(Remaining::of(&state, night), left);
+        let later = kit::moment(night.millis() + 2000);
+        assert_eq!(Remaining::of(&state, later), Remaining { elapsed_ms: 12_000, left_ms: Some(36_000), ..left });
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The one fold: what a run looks like after the events so far. Screens, summaries, reports and resume all use it.
 
+mod sessions;
 mod sub_run;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use crate::domain::tally::{self, Child, Gap};
 use crate::domain::time::Timestamp;
 use crate::domain::verdict::{CancelReason, Verdict};
 
+pub use sessions::Sessions;
 use sub_run::Rules;
 pub use sub_run::{Execution, SubRunState};
 
@@ -57,8 +59,8 @@ pub struct RunState {
     pub sub_runs: Vec<SubRunState>,
     /// The sub-run in progress, or the last one.
     pub current: Option<u32>,
-    /// The `seq` of the last event.
-    pub last_seq: Option<u64>,
+    /// When runners were at work on it.
+    pub sessions: Sessions,
     /// Which evidence of the hardware could be had; empty where the record does not say.
     pub sources: Sources,
     /// Evidence that came after its step, by sub-run, each with the moment in which it was recorded.
@@ -86,7 +88,7 @@ impl RunState {
             end: None,
             sub_runs,
             current: None,
-            last_seq: None,
+            sessions: Sessions::default(),
             sources: Sources::new(),
             late: BTreeMap::new(),
         }
@@ -100,7 +102,10 @@ impl RunState {
     /// As [`Self::apply`], of an event that nobody else needs: nothing is copied.
     pub fn absorb(&mut self, recorded: Recorded) {
         let Recorded { seq, at, event } = recorded;
-        self.count(seq);
+        match event {
+            RunEvent::RunResumed(_) => self.sessions.resumed(seq, at),
+            _ => self.sessions.line(seq, at),
+        }
         match event {
             RunEvent::RunStarted(event) => {
                 self.status = RunStatus::Running;
@@ -158,7 +163,7 @@ impl RunState {
     /// Takes in a line of the current sub-run's journal of which only the gist was read: the same fold, and no execution
     /// is kept.
     pub fn take_in(&mut self, seq: u64, at: Timestamp, gist: &Gist<'_>) {
-        self.count(seq);
+        self.sessions.line(seq, at);
         if let Some((sub_run, rules)) = self.current_mut() {
             sub_run.take_in(&rules, at, gist);
         }
@@ -167,10 +172,6 @@ impl RunState {
     /// Folds an event of a sub-run's own journal into `sub_run`, which is kept apart from those of this run.
     pub fn absorb_into(&self, sub_run: &mut SubRunState, recorded: Recorded) {
         sub_run.absorb(&Rules { plan: &self.plan, swept: &self.swept }, recorded.at, recorded.event);
-    }
-
-    fn count(&mut self, seq: u64) {
-        self.last_seq = Some(self.last_seq.map_or(seq, |last| last.max(seq)));
     }
 
     fn current_mut(&mut self) -> Option<(&mut SubRunState, Rules<'_>)> {

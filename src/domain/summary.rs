@@ -12,7 +12,7 @@ use crate::domain::plan::{Experiment, Plan};
 use crate::domain::point::MarginPoint;
 use crate::domain::run_state::{RunHeader, RunState, SubRunState};
 use crate::domain::seed::Seed;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, span};
 use crate::domain::verdict::{Effects, Verdict};
 
 /// The version of the summaries that this program writes.
@@ -62,6 +62,9 @@ pub struct RunSummary<R> {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// So long runners were at work on it, milliseconds: what lies between a crash and a resume does not count.
+    #[serde(default)]
+    pub at_work_ms: Option<u64>,
     /// The program's version.
     pub road_runner_version: String,
     /// What the command returned.
@@ -172,6 +175,7 @@ impl<R> RunSummary<R> {
             profile: self.profile,
             started_at: self.started_at,
             ended_at: self.ended_at,
+            at_work_ms: self.at_work_ms,
             road_runner_version: self.road_runner_version,
             exit_code: self.exit_code,
             counts: self.counts,
@@ -219,6 +223,7 @@ impl<'s> RunSummary<Rows<'s>> {
             profile: experiment.profiles.clone(),
             started_at: None,
             ended_at: None,
+            at_work_ms: None,
             road_runner_version: header.version.clone(),
             exit_code: None,
             counts: count([]),
@@ -237,12 +242,24 @@ impl RunState {
             verdict: self.end.map(|(verdict, _)| verdict),
             started_at: self.started_at,
             ended_at: self.ended_at,
+            at_work_ms: self.started_at.map(|_| self.sessions.at_work_ms(None)),
             exit_code: self.end.map(|(_, code)| code),
             counts: count(self.sub_runs.iter().filter_map(|s| s.verdict)),
             stop_reason: self.stop_reason(),
             subruns: Rows { sub_runs: &self.sub_runs, ..before.subruns },
             ..before
         }
+    }
+
+    /// How long a run that has ended took, in words.
+    pub fn took(&self) -> Option<String> {
+        self.ended_at?;
+        let took = span(self.sessions.at_work_ms(None));
+        Some(match self.sessions.resumes() {
+            0 => took,
+            1 => format!("{took}, resumed once"),
+            resumes => format!("{took}, resumed {resumes} times"),
+        })
     }
 
     /// Why the run ended before its plan was done, in words.

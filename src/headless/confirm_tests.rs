@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use crate::commands::proposal::GoesOn;
 use crate::domain::admission;
 use crate::domain::bounds;
 use crate::domain::host::{HostFacts, Virtualized};
@@ -220,6 +221,14 @@ fn only_yes_is_yes() {
     check(&proposal, "yes", Answer::Run);
     let endless = "y".repeat(100_000);
     check(&proposal, &endless, Answer::Declined);
+}
+
+#[test]
+fn a_run_that_goes_on_says_from_where_and_how_much_is_left() {
+    let goes_on = GoesOn { says: "run rr-1: the host went down".to_owned(), sub_runs: 7 };
+    let proposal = Proposal { goes_on: Some(goes_on), ..inside() };
+    assert_eq!(check(&proposal, "yes", Answer::Run), "Go on with 7 sub-runs? Type yes: ");
+    assert!(text(&proposal).contains("run rr-1: the host went down"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::domain::evidence;
 use crate::domain::run_state::RunState;
 use crate::domain::sanitize;
 use crate::domain::summary::{Counts, short_name};
-use crate::domain::time::{self, Timestamp};
+use crate::domain::time::Timestamp;
 use crate::domain::verdict::Verdict;
 use crate::headless::progress;
 use crate::headless::tables::Table;
@@ -111,7 +111,7 @@ pub fn shown(run: &StoredRun, all: bool) -> String {
         let _ = writeln!(out, "host      {}", sanitize::escaped(host));
     }
     if let Some(started) = state.started_at {
-        let ended = state.ended_at.map(|at| format!("  ended {at}  took {}", time::span(at.since(started))));
+        let ended = state.ended_at.zip(state.took()).map(|(at, took)| format!("  ended {at}  took {took}"));
         let _ = writeln!(out, "started   {started}{}", ended.unwrap_or_default());
     }
     out.push_str(&progress::result(state, run.entry.dir.root()));

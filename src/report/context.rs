@@ -18,7 +18,6 @@ use crate::domain::run_state::{RunState, SubRunState};
 use crate::domain::sanitize;
 use crate::domain::shmoo::Cell;
 use crate::domain::summary::RunSummary;
-use crate::domain::time::span;
 use crate::domain::verdict::{Verdict, exit};
 use crate::store::record::Record;
 
@@ -70,14 +69,13 @@ impl<'g> Facts<'g> {
         let unapplied = applied.iter().filter(|(_, by)| **by == Applied::None).map(|(field, _)| field.clone());
         let proofless = experiment.adapters.iter().filter(|(_, adapter)| !adapter.judgement.declares_proof());
         let cell = run_cell(state);
-        let took = state.started_at.zip(state.ended_at).map(|(from, to)| span(to.since(from)));
         let sub_runs = u64::from(experiment.sub_runs());
         Self {
             summary: summary(state),
             cell: cell.as_str(),
             glyph: cell.glyph(),
             headline: headline(state),
-            took,
+            took: state.took(),
             exit_meaning: state.end.map(|(_, code)| meaning(code, state)),
             policy: is_known.then(|| experiment.policy.to_string()),
             planned: Amounts { subruns: sub_runs, executions: sub_runs * u64::from(experiment.executions()) },
@@ -126,6 +124,7 @@ fn summary(state: &RunState) -> RunSummary<serde_json::Value> {
         profile: summary.profile,
         started_at: summary.started_at,
         ended_at: summary.ended_at,
+        at_work_ms: summary.at_work_ms,
         road_runner_version: text(summary.road_runner_version),
         exit_code: summary.exit_code,
         counts: summary.counts,

@@ -15,7 +15,7 @@ use super::gist;
 use super::journal;
 use super::record::{Damage, Record, read_journal, read_lines};
 use crate::domain::event::{Journal, Recorded, RunEvent, RunStatus, SubrunStarted};
-use crate::domain::run_state::{RunState, SubRunState};
+use crate::domain::run_state::{RunState, Sessions, SubRunState};
 use crate::domain::summary;
 
 /// The fold of a whole record.
@@ -56,7 +56,7 @@ enum Depth {
 struct Batch<T> {
     made: T,
     sub_runs: Vec<(u32, SubRunState)>,
-    last_seq: Option<u64>,
+    sessions: Sessions,
     damage: Vec<Damage>,
 }
 
@@ -135,7 +135,7 @@ impl Record {
                         *slot = sub_run;
                     }
                 }
-                state.last_seq = state.last_seq.max(batch.last_seq);
+                state.sessions.join(&batch.sessions);
                 damage.extend(batch.damage);
                 join(batch.made)?;
             }
@@ -155,7 +155,7 @@ impl Record {
         send: &SyncSender<Batch<T>>,
     ) {
         for sub_runs in share {
-            let mut batch = Batch { made: part(), sub_runs: vec![], last_seq: None, damage: vec![] };
+            let mut batch = Batch { made: part(), sub_runs: vec![], sessions: Sessions::default(), damage: vec![] };
             for sub_run in sub_runs {
                 self.take_in(&mut state, sub_run, depth, &mut batch.damage);
                 each(&mut batch.made, &state, sub_run.index);
@@ -164,7 +164,7 @@ impl Record {
                     batch.sub_runs.push((sub_run.index, mem::take(slot)));
                 }
             }
-            batch.last_seq = state.last_seq;
+            batch.sessions = state.sessions.clone();
             if send.send(batch).is_err() {
                 return;
             }
@@ -315,7 +315,7 @@ mod tests {
         let folded = folded(&run);
         assert_eq!(folded.damage, []);
         assert_eq!(json(&folded.state), json(&run.state));
-        assert_eq!(folded.state.last_seq, run.state.last_seq);
+        assert_eq!(folded.state.sessions, run.state.sessions);
     }
 
     #[test]
@@ -327,7 +327,7 @@ mod tests {
         let run = TestRun::write(&frozen(&world), &all);
         let alone = folded(&run);
         let (together, seen) = in_parts(&run);
-        assert_eq!((together.damage, together.state.last_seq), (vec![], alone.state.last_seq));
+        assert_eq!((together.damage, &together.state.sessions), (vec![], &alone.state.sessions));
         let summary = |state: &RunState| serde_json::to_string(&(state.summary(), state.failures())).unwrap();
         assert_eq!(summary(&together.state), summary(&alone.state));
         assert_eq!(told(Record::open(run.entry()).cells().state), told(alone.state));
@@ -372,7 +372,7 @@ mod tests {
     /// All that a state says beside its executions.
     fn told(mut state: RunState) -> String {
         (0..u32::try_from(state.sub_runs.len()).unwrap()).for_each(|index| state.forget_steps(index));
-        format!("{:?} {:?} {:?} {:#?}", state.status, state.current, state.last_seq, state.sub_runs)
+        format!("{:?} {:?} {:?} {:#?}", state.status, state.current, state.sessions, state.sub_runs)
     }
 
     #[test]

@@ -130,7 +130,7 @@ actions! {
     Edit = "edit", ["e"], CHOICE, 44, "edit", "Open the file in $EDITOR";
     Rerun = "rerun", ["r"], RUNS, 80, "rerun", "Run the selected run's plan again, after showing what has drifted";
     RerunFailed = "rerun-failed", ["R"], RUNS | SHMOO, 75, "rerun fails", "Run again what failed, timed out, was inconclusive or in error, or what is marked";
-    Resume = "resume", ["c"], RUNS, 30, "resume", "Go on with an interrupted run where it stopped";
+    Resume = "resume", ["c"], RUNS, 85, "resume", "Go on with an interrupted run where it stopped";
     Compare = "compare", ["d"], RUNS, 50, "diff", "Compare the selected run with the marked one, else with the one that is open";
     Report = "report", ["o"], RUNS | SHMOO | STEPS, 35, "report", "Make the reports of the run again and show where they are";
     Export = "export", ["E"], RUNS | SHMOO | STEPS, 34, "export", "Write a row for every execution as CSV and show where it is";

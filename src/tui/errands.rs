@@ -136,11 +136,7 @@ fn propose(shared: &Shared, order: &Order) -> Result<Proposed, Refused> {
 fn interrupted(shared: &Shared, run: &str) -> Result<Prepared, Failure> {
     let entry = resume::select(&shared.context, &Which::Run(run.to_owned()))?;
     let entry = entry.ok_or_else(|| Failure::usage(format!("run {run} was not interrupted")))?;
-    let resumable = resume::prepare(&shared.context, entry)?;
-    let mut prepared = resumable.prepared;
-    // What whoever decides has to see first.
-    prepared.proposal.note = Some(resumable.left_as);
-    Ok(prepared)
+    Ok(resume::prepare(&shared.context, entry)?.prepared)
 }
 
 /// The new process plans once more and refuses what is not the plan that was confirmed.

@@ -12,6 +12,7 @@ use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
 use super::*;
+use crate::commands::proposal::GoesOn;
 use crate::domain::event::Applied;
 use crate::domain::theme::Depth;
 use crate::domain::time::Timestamp;
@@ -164,6 +165,18 @@ fn the_confirmation_says_how_far_a_rail_is_from_its_bounds_in_every_size() {
         for wanted in ["headroom", "applied by", "nobody", "[ Abort ]", "[ Run 12 points ]", "nothing here moves it"] {
             assert!(shown.contains(wanted), "{wanted} at {width}\n{shown}");
         }
+    }
+}
+
+#[test]
+fn the_confirmation_of_a_run_that_goes_on_says_from_where() {
+    let mut model = previewed((80, 24), &[]);
+    let mut proposed = proposed(0, None);
+    proposed.proposal.goes_on = Some(GoesOn { says: "run rr-1: the host went down".to_owned(), sub_runs: 1 });
+    model.dialog = Some(dialogs::confirm::open(proposed, now()));
+    let shown = text(&drawn(model, vec![]));
+    for wanted in ["! run rr-1: the host went down", "[ Go on with 1 point ]"] {
+        assert!(shown.contains(wanted), "{wanted}\n{shown}");
     }
 }
 

@@ -32,8 +32,8 @@ fn fold(plan: &Arc<Plan>, events: Vec<RunEvent>) -> RunState {
 
 /// All that a state says, for comparing.
 fn told(state: &RunState) -> String {
-    let RunState { status, started_at, ended_at, pid, cancel, end, sub_runs, current, last_seq, .. } = state;
-    let head = format!("{status:?} {started_at:?} {ended_at:?} {pid:?} {cancel:?} {end:?} {current:?} {last_seq:?}");
+    let RunState { status, started_at, ended_at, pid, cancel, end, sub_runs, current, sessions, .. } = state;
+    let head = format!("{status:?} {started_at:?} {ended_at:?} {pid:?} {cancel:?} {end:?} {current:?} {sessions:?}");
     format!("{head}\n{sub_runs:#?}\n{}", serde_json::to_string(&state.summary()).unwrap())
 }
 
@@ -270,7 +270,7 @@ fn the_fields_of_summaries_are_pinned() {
     let state = fold(&plan, kit::story(&plan, &[vec![Pass]]));
     let mut run = serde_json::to_value(state.summary()).unwrap();
     run["plan_digest"] = "..".into();
-    insta::assert_snapshot!(run, @r#"{"counts":{"aborted":0,"crashed":0,"error":0,"fail":0,"inconclusive":0,"pass":1,"skipped":0,"timeout":0},"ended_at":"1970-01-01T00:00:09.000Z","exit_code":0,"flow":"flow","format_version":1,"global_seed":20250101,"host":{"virtualized":"unknown"},"margin":"margin","plan_digest":"..","profile":[],"road_runner_version":"0.1.0","run_id":"rr-20250101T010101Z-abc123","source_run":null,"started_at":"1970-01-01T00:00:01.000Z","status":"completed","stop_reason":null,"subruns":[{"id":"rr-20250101T010101Z-abc123-s00","index":0,"point":{"rails":{"core":{"frequency_khz":3000000,"nominal_khz":3000000,"nominal_uv":1000000,"voltage_uv":1000000}}},"verdict":"pass"}],"unit":null,"verdict":"pass"}"#);
+    insta::assert_snapshot!(run, @r#"{"at_work_ms":8000,"counts":{"aborted":0,"crashed":0,"error":0,"fail":0,"inconclusive":0,"pass":1,"skipped":0,"timeout":0},"ended_at":"1970-01-01T00:00:09.000Z","exit_code":0,"flow":"flow","format_version":1,"global_seed":20250101,"host":{"virtualized":"unknown"},"margin":"margin","plan_digest":"..","profile":[],"road_runner_version":"0.1.0","run_id":"rr-20250101T010101Z-abc123","source_run":null,"started_at":"1970-01-01T00:00:01.000Z","status":"completed","stop_reason":null,"subruns":[{"id":"rr-20250101T010101Z-abc123-s00","index":0,"point":{"rails":{"core":{"frequency_khz":3000000,"nominal_khz":3000000,"nominal_uv":1000000,"voltage_uv":1000000}}},"verdict":"pass"}],"unit":null,"verdict":"pass"}"#);
     insta::assert_snapshot!(serde_json::to_value(state.sub_run_summary(0)).unwrap(), @r#"{"counts":{"aborted":0,"crashed":0,"error":0,"fail":0,"inconclusive":0,"pass":1,"skipped":0,"timeout":0},"effects":[],"format_version":1,"id":"rr-20250101T010101Z-abc123-s00","index":0,"point":{"rails":{"core":{"frequency_khz":3000000,"nominal_khz":3000000,"nominal_uv":1000000,"voltage_uv":1000000}}},"reason":null,"seed":1191238430,"steps":[{"artifacts":[],"duration_ms":12,"effects":[],"ended_at":null,"error":null,"evidence":[],"exit_code":null,"index":0,"max_rss_kb":null,"metrics":{},"reason":null,"signal":null,"started_at":null,"stderr_bytes":0,"stdout_bytes":0,"step":"cpu-smoke","system_ms":null,"user_ms":null,"verdict":"pass"}],"verdict":"pass"}"#);
 }
 

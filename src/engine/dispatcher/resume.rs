@@ -62,7 +62,7 @@ impl Dispatcher {
         // The one that is open is counted when it ends.
         let failed = state.sub_runs.iter().filter(|sub_run| sub_run.verdict.is_some() && sub_run.unit_failed).count();
         dispatcher.failed_sub_runs = u32::try_from(failed).unwrap_or(u32::MAX);
-        dispatcher.seq = state.last_seq.map_or(0, |last| last + 1);
+        dispatcher.seq = state.sessions.last_seq().map_or(0, |last| last + 1);
         dispatcher.rails = std::mem::take(&mut dispatcher.rails).at_home(nominal);
         dispatcher.state = state;
         dispatcher.pick_up = Some(PickUp { is_opened, is_told, died_away, drift });

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::sweep::{Sweep, files, lines};
 
 /// Differs from run to run, wherever it stands.
-const VOLATILE: [&str; 13] = [
+const VOLATILE: [&str; 14] = [
     "seq",
     "at",
     "pid",
@@ -18,6 +18,7 @@ const VOLATILE: [&str; 13] = [
     "start_ticks",
     "started_at",
     "ended_at",
+    "at_work_ms",
     "duration_ms",
     "user_ms",
     "system_ms",
