@@ -13,6 +13,9 @@ const LOOKS: usize = 4;
 /// Processes after which a photograph is large enough.
 const MANY: usize = 50_000;
 
+/// `PF_EXITING` and `PF_KTHREAD` of the kernel's `include/linux/sched.h`: what has no program, and gets none.
+const WITHOUT_PROGRAM: u32 = 0x0000_0004 | 0x0020_0000;
+
 /// One process as `/proc/<pid>/stat` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process {
@@ -26,6 +29,9 @@ pub struct Process {
     pub start_ticks: u64,
     /// Ended, but not collected by its parent.
     pub ended: bool,
+    /// In the middle of `execve`: the old program's environment is gone and the new one's cannot be read yet. Also true of one
+    /// whose memory we may not look at.
+    pub between_programs: bool,
 }
 
 impl Process {
@@ -50,14 +56,17 @@ fn parse_stat(text: &[u8]) -> Option<Process> {
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
     let group = fields.next()?.parse().ok()?;
-    // state is field 3 of the manual, start time 22.
-    let start_ticks = fields.nth(16)?.parse().ok()?;
+    // state is field 3 of the manual, flags 9, start time 22 and env_end 51, which is 0 until execve has made the new stack.
+    let flags: u32 = fields.nth(3)?.parse().ok()?;
+    let start_ticks = fields.nth(12)?.parse().ok()?;
+    let has_environment = fields.nth(28).is_none_or(|end| end != "0");
     Some(Process {
         pid: Pid::from_raw(pid.parse().ok()?)?,
         parent,
         group,
         start_ticks,
         ended: matches!(state, "Z" | "X"),
+        between_programs: !has_environment && flags & WITHOUT_PROGRAM == 0,
     })
 }
 
@@ -219,12 +228,25 @@ mod tests {
     }
 
     #[test]
+    fn who_is_between_two_programs() {
+        let check = |flags: u32, env_end: &str, expected: bool| {
+            let stat = format!("10 (sh) S 20 30 30 0 -1 {flags} {}7 {}{env_end} 0\n", "0 ".repeat(12), "1 ".repeat(28));
+            let process = parse_stat(stat.as_bytes()).unwrap();
+            assert_eq!((process.start_ticks, process.between_programs), (7, expected), "{stat}");
+        };
+        check(0x40_0000, "0", true);
+        check(0x40_0000, "140737488347135", false);
+        check(0x40_0004, "0", false);
+        check(0x20_8040, "0", false);
+    }
+
+    #[test]
     fn our_own_parent_and_start_are_read() {
         let own = rustix::process::getpid();
         let process = Process::read(own).unwrap();
         let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
         assert_eq!((process.pid, process.parent), (own, parent));
-        assert!(process.start_ticks > 0 && !process.ended);
+        assert!(process.start_ticks > 0 && !process.ended && !process.between_programs);
     }
 
     #[test]
@@ -235,6 +257,7 @@ mod tests {
             group: pid,
             start_ticks: 1,
             ended: false,
+            between_programs: false,
         };
         let all = [one(2, 1), one(3, 2), one(4, 9), one(5, 3), one(9, 1)];
         let found: Vec<i32> = descend(&all, 2).iter().map(|p| p.pid.as_raw_nonzero().get()).collect();

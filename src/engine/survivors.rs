@@ -28,8 +28,13 @@ const PLACES: [&[u8]; 2] = [b"ROAD_RUNNER_ARTIFACTS=", b"ROAD_RUNNER_RAIL_STATE=
 pub fn end(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> usize {
     let mut left = 0;
     for _ in 0..LOOKS {
-        left = strike(dir, run_id, leader);
-        if left == 0 {
+        let all = every_process().unwrap_or_default();
+        let hides = all.iter().any(|process| process.between_programs && is_open(process));
+        let found = among(all, dir, run_id, leader);
+        found.iter().for_each(kill);
+        left = found.len();
+        // One that is just becoming another program carries no mark: whether it is one of them is seen at the next look.
+        if left == 0 && !hides {
             break;
         }
         thread::sleep(PAUSE);
@@ -37,18 +42,20 @@ pub fn end(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> usize {
     left
 }
 
-fn strike(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> usize {
-    let found = of_run(dir, run_id, leader);
-    found.iter().for_each(kill);
-    found.len()
+/// Whether the environment of a process is for us to read: of others nothing is known, now or later.
+fn is_open(process: &Process) -> bool {
+    fs::File::open(Roots::default().proc(&format!("{}/environ", process.pid))).is_ok()
 }
 
 /// The living processes of a run, this one aside: those that carry its id in their environment, the leader if it is still
 /// that very process, and their descendants, whatever these made of their environment. One that works in the directory of
 /// another run of that id is not among them: two that begin in the same second may be called alike in two runs folders.
 pub fn of_run(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> Vec<Process> {
+    among(every_process().unwrap_or_default(), dir, run_id, leader)
+}
+
+fn among(all: Vec<Process>, dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> Vec<Process> {
     let real = Roots::default();
-    let all = every_process().unwrap_or_default();
     let leader = leader.filter(|leader| roots::boot_id(&real).is_ok_and(|boot| boot == leader.boot_id));
     let is_leader = |process: &Process| {
         leader.is_some_and(|leader| {
@@ -148,12 +155,20 @@ mod tests {
             let place = place.map(|place| place.join("subruns/x"));
             command.envs(mark.map(|mark| ("ROAD_RUNNER_RUN_ID", mark)));
             command.envs(place.map(|place| ("ROAD_RUNNER_ARTIFACTS", place)));
-            Self(command.spawn().unwrap())
+            let sleeper = Self(command.spawn().unwrap());
+            // It is there before its environment is.
+            while Process::read(sleeper.pid()).unwrap().between_programs {
+                thread::sleep(Duration::from_millis(1));
+            }
+            sleeper
+        }
+
+        fn pid(&self) -> Pid {
+            Pid::from_raw(self.0.id().cast_signed()).unwrap()
         }
 
         fn leader(&self, later: u64) -> Leader {
-            let pid = Pid::from_raw(self.0.id().cast_signed()).unwrap();
-            let start_ticks = Process::read(pid).unwrap().start_ticks + later;
+            let start_ticks = Process::read(self.pid()).unwrap().start_ticks + later;
             Leader { pid: self.0.id(), start_ticks, boot_id: roots::boot_id(&Roots::default()).unwrap() }
         }
 
