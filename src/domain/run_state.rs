@@ -8,7 +8,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::domain::event::{Cancelling, Recorded, RunEvent, RunStatus};
+use crate::domain::event::{Cancelling, RailNotRestored, RailRestored, Recorded, RestoredBy, RunEvent, RunStatus};
 use crate::domain::evidence::{Observed, Sources};
 use crate::domain::gist::Gist;
 use crate::domain::name::Name;
@@ -102,8 +102,14 @@ impl RunState {
     /// As [`Self::apply`], of an event that nobody else needs: nothing is copied.
     pub fn absorb(&mut self, recorded: Recorded) {
         let Recorded { seq, at, event } = recorded;
-        match event {
+        match &event {
             RunEvent::RunResumed(_) => self.sessions.resumed(seq, at),
+            // Whoever brought home what a runner had left away.
+            RunEvent::RailRestored(RailRestored { by, .. }) | RunEvent::RailNotRestored(RailNotRestored { by, .. })
+                if *by != RestoredBy::Runner =>
+            {
+                self.sessions.count(seq);
+            }
             _ => self.sessions.line(seq, at),
         }
         match event {
