@@ -24,6 +24,8 @@ pub enum Kind {
     TornTail,
     /// The runner died; the run can be resumed.
     Interrupted,
+    /// Its record could not be written to the end.
+    CutShort,
     /// There is nothing to tell by what its files were when it ended.
     Unsealed,
     /// A killed command left it behind.
@@ -119,6 +121,9 @@ fn mend(kind: Kind, run_id: &str, file: &str) -> String {
         (Kind::Interrupted, _) => format!(
             "`road_runner resume {run_id}` goes on with it, `road_runner clean --older-than 0 --force` deletes all such runs"
         ),
+        (Kind::CutShort, _) => {
+            format!("what it recorded before is whole; `road_runner rerun {run_id} --subruns ..` measures the rest")
+        }
         (Kind::Unsealed, _) => {
             "nothing to do: journals and summaries were held against each other all the same".to_owned()
         }

@@ -141,6 +141,23 @@ pub enum Effect {
     Finish(u8),
 }
 
+impl Effect {
+    /// Whether nothing begins by it: once the disk is full this much is still done.
+    pub const fn begins_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::Record(_)
+                | Self::Sync
+                | Self::FilesToDisk
+                | Self::CloseSubRun(_)
+                | Self::RailsAreHome
+                | Self::Terminate
+                | Self::Kill
+                | Self::Abandon
+        )
+    }
+}
+
 /// All that one execution needs, but for what only the runner knows: artifact folder, PATH.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Start {

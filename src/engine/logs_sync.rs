@@ -1,14 +1,18 @@
 //! Brings logs and what steps left behind to the disk from a thread of its own, so that a slow disk delays no limit and no
-//! signal. Never reads or writes any of it, never tells anybody how it went: the journal is what must succeed.
+//! signal, and tries there whether the record could still grow. Never reads or writes any of what steps leave, never tells
+//! anybody how syncing went: the journal is what must succeed.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use rustix::fs::{Mode, OFlags};
+
+use crate::store::StoreError;
+use crate::store::reserve;
 
 /// Requests that may wait; with more the disk is hopelessly behind, and the next second asks again.
 const WAITING: usize = 64;
@@ -19,6 +23,8 @@ const MOST_ENTRIES: usize = 10_000;
 #[derive(Debug)]
 pub struct LogSyncer {
     requests: SyncSender<Request>,
+    /// What the last attempt at growing came to, where it failed.
+    refused: Arc<Mutex<Option<StoreError>>>,
 }
 
 #[derive(Debug)]
@@ -26,6 +32,7 @@ enum Request {
     Sync(Arc<File>),
     Folder(PathBuf),
     Tree(PathBuf),
+    Grow(PathBuf, u64),
     Done(SyncSender<()>),
 }
 
@@ -33,6 +40,8 @@ impl LogSyncer {
     /// Starts the thread.
     pub fn start() -> io::Result<Self> {
         let (requests, waiting) = sync_channel(WAITING);
+        let refused = Arc::new(Mutex::new(None));
+        let refusals = Arc::clone(&refused);
         thread::Builder::new().name("log-sync".to_owned()).spawn(move || {
             for request in waiting {
                 match request {
@@ -40,11 +49,15 @@ impl LogSyncer {
                     Request::Sync(file) => drop(file.sync_data()),
                     Request::Folder(folder) => sync_folder(&folder),
                     Request::Tree(folder) => sync_tree(&folder, &mut MOST_ENTRIES.clone()),
+                    Request::Grow(portion, bytes) => {
+                        let refusal = reserve::try_growth(&portion, bytes).err();
+                        *refusals.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
+                    }
                     Request::Done(done) => drop(done.send(())),
                 }
             }
         })?;
-        Ok(Self { requests })
+        Ok(Self { requests, refused })
     }
 
     /// Asks for `file` to be synced. `false` when too much is waiting already; then ask again later.
@@ -75,6 +88,17 @@ impl LogSyncer {
     /// Asks for every file below a folder to be synced, and every name.
     pub fn tree(&self, folder: PathBuf) {
         self.ask(Request::Tree(folder));
+    }
+
+    /// Asks for an attempt at making a portion of the reserve larger; one that finds no room is told by [`Self::refused`].
+    pub fn try_growth(&self, portion: PathBuf, bytes: u64) {
+        // Where too much is waiting the next second asks again.
+        let _busy = self.requests.try_send(Request::Grow(portion, bytes));
+    }
+
+    /// Why the last attempt found that the record cannot grow any more; told once.
+    pub fn refused(&self) -> Option<StoreError> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn ask(&self, request: Request) {

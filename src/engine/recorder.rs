@@ -1,6 +1,7 @@
 //! Writes what the dispatcher asks for into the journals, then publishes it. Only recorded events are ever published.
 //! Never decides anything; after a first failure it goes on trying, so that the end of a run is recorded if it can be.
 
+use std::path::Path;
 use std::sync::mpsc::Sender;
 
 use crate::domain::event::{Journal, Recorded};
@@ -15,21 +16,20 @@ pub struct Recorder {
     events: JournalWriter,
     steps: Option<JournalWriter>,
     listener: Sender<Recorded>,
-    /// Room for the lines that end the run on a full disk.
-    reserve: Reserve,
+    room: Room,
 }
 
 impl Recorder {
     /// A new run's recorder.
     pub fn create(dir: &RunDir, sub_runs: u32, listener: Sender<Recorded>) -> Result<Self, StoreError> {
-        let reserve = Reserve::keep(dir.root(), sub_runs)?;
-        Ok(Self { events: JournalWriter::create(&dir.events())?, steps: None, listener, reserve })
+        let room = Room::keep(dir, sub_runs)?;
+        Ok(Self { events: JournalWriter::create(&dir.events())?, steps: None, listener, room })
     }
 
     /// The recorder of a run that a dead runner left: its journal is mended first, or made where not even that was done.
     pub fn resume(dir: &RunDir, sub_runs: u32, listener: Sender<Recorded>) -> Result<Self, StoreError> {
-        let reserve = Reserve::keep(dir.root(), sub_runs)?;
-        Ok(Self { events: JournalWriter::create_or_resume(&dir.events())?, steps: None, listener, reserve })
+        let room = Room::keep(dir, sub_runs)?;
+        Ok(Self { events: JournalWriter::create_or_resume(&dir.events())?, steps: None, listener, room })
     }
 
     /// Goes on with the journal of a sub-run that a dead runner left open; what of it is missing is made.
@@ -49,7 +49,7 @@ impl Recorder {
     }
 
     /// Writes one line and publishes it. A listener that is gone is no error: output has ended, not the run. On a full disk
-    /// it is written into the room that was kept back, and that the disk is full is the error all the same.
+    /// it is written into the room that was kept back.
     pub fn record(&mut self, recorded: Recorded) -> Result<(), StoreError> {
         let journal = match recorded.event.journal() {
             Journal::Run => Some(&mut self.events),
@@ -57,27 +57,63 @@ impl Recorder {
         };
         // Without a sub-run's directory its lines have nowhere to go, and that failure was told when it was made.
         if let Some(journal) = journal {
-            let mut appended = journal.append(&recorded);
-            let mut full = None;
-            while appended.as_ref().is_err_and(StoreError::is_full) && self.reserve.give_one_back() {
-                full = full.or(appended.err());
-                appended = journal.append(&recorded);
-            }
-            appended?;
+            self.room.make_for(|| journal.append(&recorded))?;
             drop(self.listener.send(recorded));
-            full.map_or(Ok(()), Err)?;
         }
         Ok(())
     }
 
+    /// Writes a document of the record; on a full disk into the room that was kept back.
+    pub fn write(&mut self, document: impl FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.room.make_for(document)
+    }
+
+    /// That the disk was found full, although what was to be written could be; told once.
+    pub fn found_full(&mut self) -> Option<StoreError> {
+        self.room.found_full.take()
+    }
+
+    /// A file of the room that is kept back, as long as there is one.
+    pub fn kept_back(&self) -> Option<&Path> {
+        self.room.reserve.last()
+    }
+
     /// Gives all the room back: nothing follows but the summary.
     pub fn give_back_room(&mut self) {
-        self.reserve.give_back();
+        self.room.reserve.give_back();
     }
 
     /// Brings all that was written to the disk.
     pub fn sync(&mut self) -> Result<(), StoreError> {
         self.events.sync()?;
         self.steps.as_mut().map_or(Ok(()), JournalWriter::sync)
+    }
+}
+
+/// Room for what ends the run on a full disk.
+#[derive(Debug)]
+struct Room {
+    reserve: Reserve,
+    found_full: Option<StoreError>,
+}
+
+impl Room {
+    fn keep(dir: &RunDir, sub_runs: u32) -> Result<Self, StoreError> {
+        Ok(Self { reserve: Reserve::keep(dir.root(), sub_runs)?, found_full: None })
+    }
+
+    /// Gives back as much as a write needs. Errors: another than a full disk, or there is no room left even so.
+    fn make_for(&mut self, mut write: impl FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let mut full = None;
+        loop {
+            match write() {
+                Err(error) if error.is_full() && self.reserve.give_one_back() => full = full.or(Some(error)),
+                Ok(()) => {
+                    self.found_full = self.found_full.take().or(full);
+                    return Ok(());
+                }
+                failed => return failed,
+            }
+        }
     }
 }

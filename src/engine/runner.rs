@@ -307,27 +307,40 @@ impl<'r> Runner<'r> {
                 && self.record_error.is_none()
                 && let Some(why) = self.disk_trouble()
             {
-                self.record_error = Some(why.clone());
-                return (Input::RecordFailed(why), self.now());
+                return self.record_failed(why);
             }
         }
     }
 
-    /// Performs effects in order. When the record fails the rest is left out, and the dispatcher is told.
+    /// Performs effects in order. When the record fails the rest is left out, and the dispatcher is told; when the disk is
+    /// full and room was kept back for it, what ends is recorded first and nothing begins any more.
     async fn perform_all(&mut self, effects: Vec<Effect>) -> Option<(Input, Now)> {
         let mut answer = None;
         for effect in effects {
+            if !effect.begins_nothing()
+                && let Some(failed) = self.found_full()
+            {
+                return Some(failed);
+            }
             match self.perform(effect).await {
                 Ok(None) => {}
                 Ok(answered) => answer = answered,
                 Err(_) if self.record_error.is_some() => {}
-                Err(why) => {
-                    self.record_error = Some(why.clone());
-                    return Some((Input::RecordFailed(why), self.now()));
-                }
+                Err(why) => return Some(self.record_failed(why)),
             }
         }
-        answer
+        self.found_full().or(answer)
+    }
+
+    /// That a write found the disk full, where nothing else was wrong before.
+    fn found_full(&mut self) -> Option<(Input, Now)> {
+        let error = self.recorder.found_full().filter(|_| self.record_error.is_none())?;
+        Some(self.record_failed(said(error)))
+    }
+
+    fn record_failed(&mut self, why: String) -> (Input, Now) {
+        self.record_error = Some(why.clone());
+        (Input::RecordFailed(why), self.now())
     }
 
     async fn perform(&mut self, effect: Effect) -> Performed {
@@ -448,7 +461,7 @@ impl<'r> Runner<'r> {
 
     fn close_sub_run(&mut self, index: u32) -> Result<(), StoreError> {
         if let (Some(sub_run), Some(summary)) = (&self.sub_run, self.dispatcher.state().sub_run_summary(index)) {
-            atomic::replace_json_indented(&sub_run.dir.summary(), &summary)?;
+            self.recorder.write(|| atomic::replace_json_indented(&sub_run.dir.summary(), &summary))?;
         }
         self.dispatcher.forget_steps(index);
         Ok(())
@@ -456,7 +469,8 @@ impl<'r> Runner<'r> {
 
     fn write_summary(&mut self) -> Result<(), StoreError> {
         let start = Instant::now();
-        atomic::replace_json_indented(&self.dir.summary(), &self.dispatcher.state().summary())?;
+        let summary = self.dispatcher.state().summary();
+        self.recorder.write(|| atomic::replace_json_indented(&self.dir.summary(), &summary))?;
         // A long summary takes no more than a fiftieth of the time.
         self.summary_due = start + SUMMARY_EVERY.max(start.elapsed() * 50);
         Ok(())

@@ -20,10 +20,10 @@ use super::layout::RunDir;
 use super::record::{Damage, Record, read_regular};
 use super::record_fold::NOT_COUNTED;
 use super::seal::{self, Change, Seal};
-use crate::domain::event::RunStatus;
+use crate::domain::event::{Cancelling, RunStatus};
 use crate::domain::run_state::{RunState, SubRunState};
 use crate::domain::summary::{self, RunSummary, SubRunSummary};
-use crate::domain::verdict::Verdict;
+use crate::domain::verdict::{CancelReason, Verdict};
 use crate::domain::verification::{self, Finding, Kind};
 use journal::{Span, Torn};
 
@@ -53,6 +53,7 @@ pub fn run(entry: RunEntry, is_live: bool, each: &mut dyn FnMut(u64)) -> Checked
             None => begun.end.is_some(),
         },
         last: begun.current,
+        cut_short: begun.cancel.as_ref().filter(|_| begun.cancels.contains(&CancelReason::RecordFailed)),
         record: &record,
         sealed: &sealed,
         is_live,
@@ -128,6 +129,8 @@ struct Check<'r> {
     is_over: bool,
     /// The sub-run that began last.
     last: Option<u32>,
+    /// That its record could not be written any more: what was to follow is not there.
+    cut_short: Option<&'r Cancelling>,
 }
 
 /// What was found about some sub-runs.
@@ -227,6 +230,7 @@ impl Check<'_> {
         let (steps, file) = (self.relative(&folder.steps()), self.relative(&folder.summary()));
         let stored = match read_summary(&folder.summary()) {
             Ok(stored) => stored,
+            Err(error) if error.is_absent() && self.ends_at(index) => return,
             Err(error) => return part.others.push(finding(&self.id, Damage::of(self.dir(), &error))),
         };
         let Some(expected) = state.sub_run_summary(index).filter(|expected| *expected != stored) else { return };
@@ -234,6 +238,11 @@ impl Check<'_> {
         for what in differences(&stored, &expected) {
             part.compared.push((steps.clone(), self.disagreement(&file, blamed, &what)));
         }
+    }
+
+    /// Whether the record could not be written any more in that sub-run.
+    fn ends_at(&self, index: u32) -> bool {
+        self.cut_short.is_some() && self.last == Some(index)
     }
 
     /// The run's own summary, and what its journal says of sub-runs.
@@ -249,7 +258,7 @@ impl Check<'_> {
         };
         let mut is_explained = false;
         for (index, (told, own)) in (0..).zip(begun.sub_runs.iter().zip(&state.sub_runs)) {
-            if told.verdict == own.verdict {
+            if told.verdict == own.verdict || (told.verdict.is_none() && self.ends_at(index)) {
                 continue;
             }
             let steps = steps(index);
@@ -316,14 +325,22 @@ impl Check<'_> {
 
     /// How the run stands, beyond what its files say.
     fn standing(&self, findings: &mut Vec<Finding>) {
+        if self.is_live {
+            return;
+        }
         let status = self.record.entry.summary.as_ref().ok().map(|summary| summary.status);
         let is_begun = status == Some(RunStatus::Planned) && !self.record.events.is_empty();
         let has_seal = self.sealed.seal.is_some() || findings.iter().any(|finding| finding.path() == "hashes.json");
-        if self.is_live {
-        } else if status == Some(RunStatus::Interrupted) || is_begun {
+        if status == Some(RunStatus::Interrupted) || is_begun {
             let what = "its runner died before it ended, so it is not sealed";
             findings.push(self.finding(Kind::Interrupted, "", what));
-        } else if self.is_over && !has_seal {
+            return;
+        }
+        if let Some(why) = self.cut_short.filter(|_| self.is_over) {
+            let what = why.detail.as_deref().unwrap_or_else(|| why.reason.words());
+            findings.push(self.finding(Kind::CutShort, "", what));
+        }
+        if self.is_over && !has_seal {
             let what = "it is not sealed: nothing says what its files were when it ended";
             findings.push(self.finding(Kind::Unsealed, "hashes.json", what));
         }

@@ -9,11 +9,12 @@ use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use rustix::io::Errno;
 
 use super::StoreError;
-use super::layout::open_private;
+use super::layout::{open_directory, open_private};
 use super::space;
 
-/// The lines that end a run, the summaries and a little more, bytes.
-const LEAST: u64 = 128 << 10;
+/// The lines that end a run and the summaries, bytes; much of it for what file systems set aside while a file is renamed: under
+/// a quota Btrfs wants a node of 16 KiB for each of a dozen items, whatever the size of the file.
+const LEAST: u64 = 1 << 20;
 /// A row of the run's summary, bytes.
 const A_ROW: u64 = 400;
 const MOST: u64 = 64 << 20;
@@ -26,13 +27,15 @@ const PORTIONS: u64 = 3;
 #[derive(Debug, Default)]
 pub struct Reserve {
     files: Vec<PathBuf>,
+    /// The disk was found full.
+    is_needed: bool,
 }
 
 impl Reserve {
     /// Keeps room back in `folder` for the end of a run of so many sub-runs. What an earlier runner kept back there is taken
     /// over. Errors: there is no room even for that, or nothing can be written.
     pub fn keep(folder: &Path, sub_runs: u32) -> Result<Self, StoreError> {
-        let mut reserve = Self { files: portions(folder) };
+        let mut reserve = Self { files: portions(folder), is_needed: false };
         reserve.give_back();
         let free = space::at(folder)?.free_bytes;
         let wanted = LEAST.saturating_add(A_ROW.saturating_mul(sub_runs.into())).min(MOST);
@@ -44,22 +47,55 @@ impl Reserve {
         Ok(reserve)
     }
 
-    /// Gives one portion back. `false` when there was none left.
+    /// Gives one portion back on a disk that is full. `false` when there was none left.
     pub fn give_one_back(&mut self) -> bool {
-        self.files.pop().is_some_and(|file| fs::remove_file(file).is_ok())
+        self.is_needed = true;
+        let Some(file) = self.files.pop().filter(|file| fs::remove_file(file).is_ok()) else { return false };
+        commit(&file);
+        true
+    }
+
+    /// The portion that is given back last.
+    pub fn last(&self) -> Option<&Path> {
+        self.files.first().map(PathBuf::as_path)
     }
 
     /// Gives everything back.
     pub fn give_back(&mut self) {
-        while !self.files.is_empty() {
-            self.give_one_back();
+        let Some(first) = self.files.first().cloned() else { return };
+        self.files.drain(..).for_each(|file| drop(fs::remove_file(file)));
+        if self.is_needed {
+            commit(&first);
         }
     }
 }
 
+/// Tries whether a file beside the record could still become larger by so many bytes: a quota says so in no other way. The
+/// portion is as large as before when this returns. Errors: no room, read-only by now. Whatever else may go
+/// wrong is left to whoever really writes.
+pub fn try_growth(portion: &Path, bytes: u64) -> Result<(), StoreError> {
+    let grown = open_private(portion, OFlags::WRONLY).and_then(|file| {
+        let size = file.metadata()?.len();
+        let grown = fallocate(&file, FallocateFlags::empty(), size, bytes);
+        file.set_len(size)?;
+        Ok(grown?)
+    });
+    grown
+        .map_err(StoreError::io("write beside", portion))
+        .or_else(|error| if error.is_full() || error.is_read_only() { Err(error) } else { Ok(()) })
+}
+
 /// Gives back what a dead runner kept back in `folder`. Whoever calls this holds the run.
 pub fn sweep(folder: &Path) {
-    drop(Reserve { files: portions(folder) });
+    drop(Reserve { files: portions(folder), is_needed: false });
+}
+
+/// Btrfs counts what was deleted towards a quota until it has committed that; a file system that does not mind loses a moment.
+fn commit(deleted: &Path) {
+    let folder = deleted.parent().and_then(|folder| open_directory(folder).ok());
+    if let Some(folder) = folder {
+        let _ = rustix::fs::syncfs(folder);
+    }
 }
 
 fn portions(folder: &Path) -> Vec<PathBuf> {
@@ -131,6 +167,19 @@ mod tests {
         std::mem::forget(Reserve::keep(folder.path(), 1).unwrap());
         drop(Reserve::keep(folder.path(), 1).unwrap());
         assert_eq!(kept(folder.path()), (0, 0));
+    }
+
+    #[test]
+    fn whether_more_could_be_written_is_tried() {
+        let Some(disk) = TinyDisk::mount() else { return };
+        let reserve = Reserve::keep(disk.path(), 1).unwrap();
+        let portion = reserve.last().unwrap();
+        let size = fs::metadata(portion).unwrap().len();
+        try_growth(portion, 8 << 10).unwrap();
+        assert!(try_growth(portion, 1 << 20).unwrap_err().is_full());
+        assert_eq!(fs::metadata(portion).unwrap().len(), size);
+        try_growth(&disk.path().join("gone"), 1).unwrap();
+        assert!(!disk.path().join("gone").exists());
     }
 
     #[test]

@@ -82,6 +82,22 @@ fn a_disk_that_a_step_fills_has_room_for_the_end() {
     assert_eq!(report.code, 0, "{}", report.all());
 }
 
+/// The file system has much room, and we may not use it: nothing warns before a write fails.
+#[test]
+fn a_quota_ends_the_run_like_a_full_disk() {
+    let fills = "dd if=/dev/zero of=large bs=4k 2>/dev/null";
+    for probe in [format!("{fills}\necho OK\n"), "yes flood\nsleep 20\n".to_owned()] {
+        let bench = bench("", "");
+        let (at, image) = (bench.path("runs").display().to_string(), bench.path("image").display().to_string());
+        let Some(_disk) = Disk::with_quota(&at, &image, "8M") else { return };
+        bench.program("diags/probe.sh", &format!("#!/bin/sh\n{probe}"));
+        let told = run(&bench);
+        is_told(&bench, &told, "quota exceeded");
+        let verified = bench.outcome(&mut bench.real(&words("runs verify latest")));
+        assert!(verified.code == 0 && verified.stdout.contains("quota exceeded"), "{}", verified.all());
+    }
+}
+
 #[test]
 fn a_disk_that_becomes_read_only_ends_the_run() {
     let bench = bench("", "");
@@ -93,7 +109,7 @@ fn a_disk_that_becomes_read_only_ends_the_run() {
     // What the kernel does when it finds an error of the disk, also under files that are open.
     let aborted = Command::new("mount").args(["-o", "remount,abort", &at]).output().unwrap();
     assert!(aborted.status.success(), "{}", String::from_utf8_lossy(&aborted.stderr));
-    bench.write("go", "");
+    // The step itself would wait for ever.
     assert_eq!(live.code(), Some(4));
     assert_eq!(stands(&bench), NOMINAL);
     let told = bench.outcome(&mut bench.real(&words("runs show latest")));

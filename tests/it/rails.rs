@@ -291,14 +291,33 @@ impl<'b> Disk<'b> {
 
     /// An ext4 of 16 MiB in a file.
     pub fn of_image(at: &'b str, image: &str) -> Option<Self> {
+        Self::made(at, image, 16, &[&["/usr/sbin/mkfs.ext4", "-q", "-F", image], &["mount", "-o", "loop", image, at]])
+    }
+
+    /// A btrfs with much room, of which no more than this may be used.
+    pub fn with_quota(at: &'b str, image: &str, limit: &str) -> Option<Self> {
+        let made = Self::made(
+            at,
+            image,
+            256,
+            &[&["/usr/sbin/mkfs.btrfs", "-q", "-f", image], &["mount", "-o", "loop", image, at]],
+        )?;
+        for command in [&["quota", "enable", at][..], &["qgroup", "limit", limit, at]] {
+            let output = std::process::Command::new("/usr/bin/btrfs").args(command).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Some(made)
+    }
+
+    fn made(at: &'b str, image: &str, mib: u64, commands: &[&[&str]]) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
-        fs::File::create(image).unwrap().set_len(16 << 20).unwrap();
-        let run = |program: &str, args: &[&str]| {
-            std::process::Command::new(program).args(args).output().is_ok_and(|output| output.status.success())
-        };
-        if !run("/usr/sbin/mkfs.ext4", &["-q", "-F", image]) || !run("mount", &["-o", "loop", image, at]) {
-            skipped("no right to mount an image");
-            return None;
+        fs::File::create(image).unwrap().set_len(mib << 20).unwrap();
+        for command in commands {
+            let output = std::process::Command::new(command[0]).args(&command[1..]).output();
+            if !output.is_ok_and(|output| output.status.success()) {
+                skipped(&format!("an image cannot be made and mounted: {} failed", command.join(" ")));
+                return None;
+            }
         }
         Some(Self(at))
     }

@@ -20,9 +20,14 @@ impl Runner<'_> {
         trouble(self.dir.root(), least).map_or(Ok(()), Err)
     }
 
-    /// Whether the sub-run's directory is gone or its disk full.
+    /// Whether the sub-run's directory is gone, its disk full or nothing can be written there any more: that was tried a second
+    /// ago.
     pub(super) fn disk_trouble(&self) -> Option<String> {
-        trouble(self.sub_run.as_ref()?.dir.root(), |_| LEAST_FREE)
+        let refused = self.syncer.refused().map(said);
+        if let Some(portion) = self.recorder.kept_back() {
+            self.syncer.try_growth(portion.to_owned(), LEAST_FREE);
+        }
+        trouble(self.sub_run.as_ref()?.dir.root(), |_| LEAST_FREE).or(refused)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::domain::event::RunEvent;
+use crate::domain::event::{RunEvent, RunFinished};
 use crate::domain::kit;
 use crate::domain::verdict::Verdict::{Fail, Pass, Timeout};
 use crate::store::test_run::{TestRun, plan};
@@ -12,9 +12,16 @@ const S01: &str = "subruns/rr-20250101T010101Z-abc123-s01";
 
 /// A run with all that it leaves: of its events those that `told` lets pass, sealed or not.
 fn run_of(told: impl Fn(&RunEvent) -> bool, sealed: bool) -> TestRun {
-    let plan = plan(2, 2);
-    let events = kit::story(&plan, &[vec![Pass, Pass], vec![Pass, Fail], vec![Timeout], vec![]]);
-    let run = TestRun::of(&plan, &kit::recorded(events.into_iter().take_while(told).collect()));
+    run_from(story().into_iter().take_while(told).collect(), sealed)
+}
+
+/// The events of a whole run, four sub-runs.
+fn story() -> Vec<RunEvent> {
+    kit::story(&plan(2, 2), &[vec![Pass, Pass], vec![Pass, Fail], vec![Timeout], vec![]])
+}
+
+fn run_from(events: Vec<RunEvent>, sealed: bool) -> TestRun {
+    let run = TestRun::of(&plan(2, 2), &kit::recorded(events));
     for (index, sub_run) in (0..).zip(&run.state.sub_runs) {
         if sub_run.started_at.is_some() && sub_run.verdict.is_some() {
             let summary = run.state.sub_run_summary(index).unwrap();
@@ -87,6 +94,25 @@ const NEWER: &str = "written by a newer version (format 9, this one reads up to 
 fn a_run_that_nobody_touched_is_sound() {
     check(|_| (), &[]);
     check_unsealed(|_| (), &[]);
+}
+
+/// The disk was full when the second sub-run had closed: neither its summary nor its end in the run's journal could be written.
+#[test]
+fn a_record_that_could_not_be_written_to_its_end_is_no_damage() {
+    let mut events = story();
+    let closes = |event: &RunEvent| matches!(event, RunEvent::SubrunClosed(_));
+    let second = events.iter().enumerate().filter(|(_, event)| closes(event)).nth(1).unwrap().0;
+    events.truncate(second + 1);
+    let detail = Some("the disk is full".to_owned());
+    events.push(Cancelling { reason: CancelReason::RecordFailed, detail }.into());
+    events.push(RunFinished { status: RunStatus::Completed, verdict: Fail, exit_code: 4 }.into());
+    let run = run_from(events, false);
+    remove("S01/summary.json")(&run);
+    assert_eq!(said(&run, false), ["cut_short : the disk is full", UNSEALED]);
+    // What ended before had its summary.
+    remove(&S01.replace("s01", "s00/summary.json"))(&run);
+    let missing = format!("missing {}: No such file or directory", S01.replace("s01", "s00/summary.json"));
+    assert_eq!(said(&run, false), [missing.as_str(), "cut_short : the disk is full", UNSEALED]);
 }
 
 #[test]
