@@ -188,6 +188,8 @@ pub struct LeftBehind {
     pub start: Start,
     /// The boot in which it was started, where that is recorded.
     pub boot_id: Option<String>,
+    /// When it was started.
+    pub at: Timestamp,
 }
 
 /// Why an execution was ended before it ended by itself.

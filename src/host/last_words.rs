@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::command::{self, CommandError, Limits};
 use super::roots::{self, Roots};
@@ -16,42 +17,58 @@ const MOST_FILES: usize = 64;
 /// Lines of the kernel log of the boot before, the last ones.
 const LINES: &str = "--lines=500";
 
+/// A file: its name and what is in it.
+pub type Saved = (String, Vec<u8>);
+
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastWords {
     /// How long this boot has lasted, milliseconds.
     pub uptime_ms: Source<u64>,
     /// The files in pstore, by name: what the kernel could save when it died, perhaps of an earlier death.
-    pub pstore: Source<Vec<(String, Vec<u8>)>>,
+    pub pstore: Source<Vec<Saved>>,
+    /// Those that systemd-pstore(8) has taken out of it since the step began, by their path in its archive.
+    pub archived: Source<Vec<Saved>>,
     /// The end of the kernel log of the boot before.
     pub kernel_log: Source<Vec<u8>>,
 }
 
-/// Looks for them. Takes as long as the system's journal needs to find one boot, at most five seconds.
-pub fn gather(roots: &Roots) -> LastWords {
+/// Looks for what is left of a host that went down after `since`. Takes as long as the system's journal needs to find one
+/// boot, at most five seconds.
+pub fn gather(roots: &Roots, since: SystemTime) -> LastWords {
+    let archive = roots.pstore_archive();
     LastWords {
         uptime_ms: Source::of("/proc/uptime", roots::uptime_ms(roots)),
-        pstore: pstore(&roots.sys("fs/pstore")),
+        pstore: saved(&roots.sys("fs/pstore"), 0, SystemTime::UNIX_EPOCH),
+        // Its folders are named after the moment of the death, and after the part where that has several.
+        archived: saved(&archive, 2, since),
         kernel_log: kernel_log(roots),
     }
 }
 
-fn pstore(folder: &Path) -> Source<Vec<(String, Vec<u8>)>> {
-    let read = || -> io::Result<Vec<(String, Vec<u8>)>> {
-        let mut names: Vec<_> = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
-        names.sort();
-        let mut found = vec![];
-        for name in names.into_iter().take(MOST_FILES) {
-            let path = folder.join(&name);
-            if fs::symlink_metadata(&path)?.is_file() {
-                let mut bytes = vec![];
-                File::open(&path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
-                found.push((name.to_string_lossy().into_owned(), bytes));
-            }
+/// The files in a folder, and in those `below` it, that were written since then.
+fn saved(folder: &Path, below: usize, since: SystemTime) -> Source<Vec<Saved>> {
+    let mut found = vec![];
+    let read = collect(folder, "", below, since, &mut found);
+    Source::of(folder.display(), read.map(|()| found))
+}
+
+fn collect(folder: &Path, at: &str, below: usize, since: SystemTime, found: &mut Vec<Saved>) -> io::Result<()> {
+    let mut names: Vec<_> = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
+    names.sort();
+    for name in names {
+        let path = folder.join(&name);
+        let name = format!("{at}{}", name.to_string_lossy());
+        let facts = fs::symlink_metadata(&path)?;
+        if facts.is_dir() && below > 0 {
+            collect(&path, &format!("{name}/"), below - 1, since, found)?;
+        } else if facts.is_file() && facts.modified()? >= since && found.len() < MOST_FILES {
+            let mut bytes = vec![];
+            File::open(&path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
+            found.push((name, bytes));
         }
-        Ok(found)
-    };
-    Source::of(folder.display(), read())
+    }
+    Ok(())
 }
 
 /// Only the real machine's journal is asked, and only of the real machine.
@@ -73,6 +90,8 @@ fn kernel_log(roots: &Roots) -> Source<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn check(files: &[(&str, &str)], uptime: &Source<u64>, names: Option<&[&str]>) {
@@ -82,7 +101,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let found = gather(&Roots::under(folder.path()));
+        let found = gather(&Roots::under(folder.path()), SystemTime::UNIX_EPOCH);
         assert_eq!(&found.uptime_ms, uptime);
         let found_names = found.pstore.value().map(|all| all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
         assert_eq!(found_names.as_deref(), names);
@@ -97,5 +116,27 @@ mod tests {
         check(&[("proc/uptime", "12.34 9.00\n"), ("sys/fs/pstore/.keep/x", "")], &up, Some(&[]));
         let panic = ("sys/fs/pstore/dmesg-efi-1", "Kernel panic");
         check(&[panic, ("sys/fs/pstore/console-ramoops-0", "x")], &absent, Some(&["console-ramoops-0", "dmesg-efi-1"]));
+    }
+
+    #[test]
+    fn what_was_taken_out_of_pstore_since_then_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |path: &str| {
+            let path = folder.path().join("var/lib/systemd/pstore").join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "Kernel panic").unwrap();
+            path
+        };
+        let roots = Roots::under(folder.path());
+        let begun = SystemTime::now() - Duration::from_secs(60);
+        assert!(matches!(gather(&roots, begun).archived, Source::Absent { .. }));
+        let earlier = File::open(file("1700000000/001/dmesg.txt")).unwrap();
+        earlier.set_modified(begun - Duration::from_secs(1)).unwrap();
+        file("1764460800/001/dmesg.txt");
+        file("dmesg-ramoops-0");
+        file("too/deep/for/anything/of/systemd");
+        let found = gather(&roots, begun).archived.value().unwrap().clone();
+        let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["1764460800/001/dmesg.txt", "dmesg-ramoops-0"]);
     }
 }

@@ -42,6 +42,11 @@ impl Roots {
         self.sysfs.join(path)
     }
 
+    /// Where systemd-pstore(8) keeps what it took out of pstore; of a machine in a folder beside its `sys`.
+    pub fn pstore_archive(&self) -> PathBuf {
+        self.sysfs.parent().unwrap_or(Path::new("/")).join("var/lib/systemd/pstore")
+    }
+
     /// A file below procfs.
     pub fn proc(&self, path: &str) -> PathBuf {
         self.procfs.join(path)

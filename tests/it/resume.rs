@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::cli::{Bench, Told, words};
+use crate::interruptions::sweep::files;
 use crate::pages::read;
 use crate::processes::{LONG, guardians, settles, until};
 
@@ -149,6 +150,10 @@ const RESUME: &str = "resume --last --yes --no-tui";
 fn the_boundary_of_a_board_whose_crash_takes_the_host_down() {
     let host = Host::with_board();
     host.dies("run --no-tui --yes --flow vc707 --margin vc707 --unit VC707");
+    host.bench.write(
+        "../host/var/lib/systemd/pstore/1764460800/dmesg.txt",
+        "Kernel panic - not syncing: Fatal machine check\n",
+    );
     assert_eq!(fs::read_to_string(host.boot_id()).unwrap().trim(), NEXT_BOOT);
     let list = host.told("runs list");
     assert!(list.stdout.contains("interrupted"), "{}", list.all());
@@ -169,8 +174,12 @@ fn the_boundary_of_a_board_whose_crash_takes_the_host_down() {
     "boot id": false "00000000-0000-4000-8000-000000000001, now 00000000-0000-4000-8000-000000000002"
     "uptime": null "up for 77 s"
     "pstore": null "not there: BENCH/host/sys/fs/pstore"
+    "pstore, as systemd keeps it": null "1764460800/dmesg.txt"
     "kernel log of the boot before": null "not there: the kernel log of another machine"
     "#);
+    let is_it = |file: &PathBuf| file.ends_with("last_words/archived-1764460800_dmesg.txt");
+    let kept = files(&host.run()).into_iter().find(is_it).unwrap();
+    assert!(fs::read_to_string(kept).unwrap().contains("Fatal machine check"));
     let events: Vec<Value> = host.journal("events.ldjson");
     let resumed = events.iter().find(|line| line["event"] == "run_resumed").unwrap();
     assert_eq!(resumed["boot_id"], NEXT_BOOT);

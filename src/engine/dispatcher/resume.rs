@@ -9,6 +9,7 @@ use crate::domain::name::Name;
 use crate::domain::plan::{Plan, SubRun};
 use crate::domain::rails::Levels;
 use crate::domain::run_state::{Execution, RunState};
+use crate::domain::time::Timestamp;
 use crate::domain::verdict::{CancelReason, Effect as Seen, Effects, Verdict};
 
 use super::{Dispatcher, Orders, Phase, Times};
@@ -94,7 +95,7 @@ impl Dispatcher {
         let last = state.and_then(|state| state.executions.last()).cloned();
         self.next_index = last.as_ref().map_or(0, |last| last.started.index + 1);
         match last {
-            Some(Execution { started, finished: None, .. }) => self.look_back(now, sub_run, &started),
+            Some(Execution { started, at, finished: None, .. }) => self.look_back(now, sub_run, &started, at),
             Some(last) if !left.died_away => self.after_step(now, sub_run, last.started.index, &last.started.step),
             _ if left.died_away => self.crashed_away(now, index),
             _ => {
@@ -111,7 +112,7 @@ impl Dispatcher {
         self.close(now, index, SubrunClosed { verdict: Verdict::Crashed, reason, effects });
     }
 
-    fn look_back(&mut self, now: Now, sub_run: SubRun, started: &StepStarted) {
+    fn look_back(&mut self, now: Now, sub_run: SubRun, started: &StepStarted, at: Timestamp) {
         let plan = Arc::clone(&self.plan);
         let Some(Ok(step)) = plan.experiment.step(&sub_run, started.index, plan.unit_text()) else {
             let detail = format!("step {} of the record is not one of the plan", started.step);
@@ -130,7 +131,7 @@ impl Dispatcher {
             attempt: started.attempt,
         };
         let boot_id = started.boot_id.clone();
-        self.out.push(Effect::LookBack(Box::new(LeftBehind { start: start.clone(), boot_id })));
+        self.out.push(Effect::LookBack(Box::new(LeftBehind { start: start.clone(), boot_id, at })));
         self.phase = Phase::LookingBack(sub_run, Box::new(start));
     }
 

@@ -7,12 +7,13 @@ use std::path::Path;
 
 use crate::domain::event::Evidence;
 use crate::domain::sanitize;
+use crate::domain::time::Timestamp;
 use crate::domain::verdict::{Effect as Seen, Effects, Verdict};
 use crate::engine::effect::{Judged, LeftBehind, Start};
 use crate::engine::leavings;
 use crate::engine::logs::{self, LogSizes};
 use crate::engine::restore;
-use crate::host::last_words::{self, LastWords};
+use crate::host::last_words::{self, LastWords, Saved};
 use crate::host::source::Source;
 use crate::store::StoreError;
 use crate::store::atomic;
@@ -30,7 +31,7 @@ impl Runner<'_> {
         let Some(dir) = self.sub_run.as_ref().map(|sub_run| sub_run.dir.clone()) else {
             return Err("the sub-run's directory is not there".to_owned());
         };
-        let LeftBehind { start, boot_id } = left;
+        let LeftBehind { start, boot_id, at } = left;
         let name = ExecutionName::new(start.index, self.plan.value().experiment.executions(), start.step.as_str());
         let artifacts = dir.create_artifacts(&name).map_err(said)?;
         let restored = self.restore_left(&dir, &name, &start, &artifacts).await;
@@ -49,7 +50,7 @@ impl Runner<'_> {
                     Judged::never_ran(Verdict::Crashed, "the host went down while it was in flight".into());
                 judged.effects = Effects::from([Seen::Sc]);
                 judged.evidence.push(boot(Some(false), &then, now));
-                judged.evidence.extend(self.last_words(&artifacts)?);
+                judged.evidence.extend(self.last_words(&artifacts, at)?);
                 judged
             }
             (then, now) => {
@@ -92,17 +93,22 @@ impl Runner<'_> {
     }
 
     /// Keeps what is left of the host that went down beside the step's artifacts, and says what there was.
-    fn last_words(&self, artifacts: &Path) -> Result<Vec<Evidence>, String> {
-        let LastWords { uptime_ms, pstore, kernel_log } = last_words::gather(&self.roots);
+    fn last_words(&self, artifacts: &Path, since: Timestamp) -> Result<Vec<Evidence>, String> {
+        let LastWords { uptime_ms, pstore, archived, kernel_log } = last_words::gather(&self.roots, since.into());
         let mut files = BTreeMap::new();
         let found = uptime_ms.map(|ms| format!("up for {} s", ms / 1000));
         let mut evidence = vec![heard("uptime", &found)];
-        let names = pstore.map(|all| {
-            let names: Vec<String> = all.iter().map(|(name, _)| sanitize::line(name).into_owned()).collect();
-            files.extend(all.into_iter().map(|(name, bytes)| (format!("pstore-{}", name.replace('/', "_")), bytes)));
-            if names.is_empty() { "empty".to_owned() } else { names.join(", ") }
-        });
-        evidence.push(heard("pstore", &names));
+        for (what, prefix, saved) in
+            [("pstore", "pstore", pstore), ("pstore, as systemd keeps it", "archived", archived)]
+        {
+            let names = saved.map(|all| {
+                let names: Vec<String> = all.iter().map(|(name, _)| sanitize::line(name).into_owned()).collect();
+                let named = |(name, bytes): Saved| (format!("{prefix}-{}", name.replace('/', "_")), bytes);
+                files.extend(all.into_iter().map(named));
+                if names.is_empty() { "empty".to_owned() } else { names.join(", ") }
+            });
+            evidence.push(heard(what, &names));
+        }
         let lines = kernel_log.map(|text| {
             let lines = memchr::memchr_iter(b'\n', &text).count();
             files.insert("kernel.log".to_owned(), text);
