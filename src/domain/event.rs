@@ -464,7 +464,12 @@ pub struct StepFinished {
 }
 
 impl StepFinished {
-    /// How its leader ended, `exit 1` or `signal 11`; nothing when it never started.
+    /// How long it took, milliseconds; nothing where nobody saw it start and end.
+    pub fn took_ms(&self) -> Option<u64> {
+        self.started_at.and(self.ended_at).map(|_| self.duration_ms)
+    }
+
+    /// How its leader ended, `exit 1` or `signal 11`; nothing when that was not seen.
     pub fn ended(&self) -> Option<String> {
         match (self.exit_code, self.signal) {
             (Some(code), _) => Some(format!("exit {code}")),

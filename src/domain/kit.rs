@@ -383,9 +383,24 @@ pub fn header() -> RunHeader {
     }
 }
 
-/// Numbers events from 1, a second apart.
+/// Numbers events from 1, a second apart. Executions that have ended say when they began, and how their leader ended.
 pub fn recorded(events: Vec<RunEvent>) -> Vec<Recorded> {
-    let number = |(seq, event)| Recorded { seq, at: moment(i64::try_from(seq).unwrap() * 1000), event };
+    let number = |(seq, mut event)| {
+        let millis = i64::try_from(seq).unwrap() * 1000;
+        if let RunEvent::StepFinished(finished) = &mut event {
+            let took = i64::try_from(finished.duration_ms).unwrap();
+            finished.started_at = finished.started_at.or(Some(moment(millis - took)));
+            finished.ended_at = finished.ended_at.or(Some(moment(millis)));
+            match finished.verdict {
+                _ if finished.exit_code.is_some() || finished.signal.is_some() => {}
+                Verdict::Pass => finished.exit_code = Some(0),
+                Verdict::Fail => finished.exit_code = Some(1),
+                Verdict::Timeout => finished.signal = Some(15),
+                _ => {}
+            }
+        }
+        Recorded { seq, at: moment(millis), event }
+    };
     (1..).zip(events).map(number).collect()
 }
 

@@ -1,7 +1,6 @@
 //! Moments as recorded: whole milliseconds since the epoch, written as RFC 3339 in UTC. Never reads a clock.
 
 use std::fmt;
-use std::time::SystemTime;
 
 use chrono::{DateTime, Datelike as _, NaiveDate, SecondsFormat, Timelike as _, Utc};
 use serde::de::Visitor;
@@ -44,12 +43,6 @@ impl Timestamp {
             let moment = Self::new(DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc));
             (0..=9999).contains(&moment.0.year()).then_some(moment)
         })
-    }
-}
-
-impl From<Timestamp> for SystemTime {
-    fn from(moment: Timestamp) -> Self {
-        moment.0.into()
     }
 }
 

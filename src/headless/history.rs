@@ -131,12 +131,13 @@ fn sub_runs(out: &mut String, state: &RunState, all: bool) {
         says.extend(sub_run.unheld.then_some("~ a rail did not hold its setpoint"));
         let says = sub_run.reason.as_deref().map_or_else(|| says.join("  "), str::to_owned);
         table.row([short_name(experiment.sub_runs(), index), point, verdict, says]);
-        for finished in sub_run.executions.iter().filter_map(|execution| execution.finished.as_deref()) {
+        for execution in &sub_run.executions {
+            let Some(finished) = &execution.finished else { continue };
             let news = evidence::news(&finished.observed).join(", ");
             if finished.verdict == Verdict::Pass && news.is_empty() && !all {
                 continue;
             }
-            let ended = finished.ended().unwrap_or_else(|| "not started".to_owned());
+            let ended = execution.ended().unwrap_or_default();
             let effects: Vec<&str> = finished.effects.iter().map(|effect| effect.as_str()).collect();
             let reason = finished.reason.clone().unwrap_or_default();
             let says = [effects.join(" "), ended, news, reason].into_iter().filter(|part| !part.is_empty());
@@ -201,22 +202,22 @@ mod tests {
         insta::assert_snapshot!(check(false), @r"
         s00  core 3GHz 1000mV  pass  ~ a rail did not hold its setpoint
         s01  core 3GHz 999mV   fail
-               01 cpu-smoke    fail  not started  edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3
+               01 cpu-smoke    fail  exit 1  edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3
                came late       -     edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3, seen at 1970-01-01T00:00:33.000Z
         s02  core 3GHz 998mV   pass
-               01 cpu-smoke    pass  not started  edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3
+               01 cpu-smoke    pass  exit 0  edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3
         ");
         insta::assert_snapshot!(check(true), @r"
         s00  core 3GHz 1000mV  pass  ~ a rail did not hold its setpoint
-               00 cpu-smoke    pass  not started
-               01 cpu-smoke    pass  not started
+               00 cpu-smoke    pass  exit 0
+               01 cpu-smoke    pass  exit 0
         s01  core 3GHz 999mV   fail
-               00 cpu-smoke    pass  not started
-               01 cpu-smoke    fail  not started  edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3
+               00 cpu-smoke    pass  exit 0
+               01 cpu-smoke    fail  exit 1  edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3
                came late       -     edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3, seen at 1970-01-01T00:00:33.000Z
         s02  core 3GHz 998mV   pass
-               00 cpu-smoke    pass  not started
-               01 cpu-smoke    pass  not started  edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3
+               00 cpu-smoke    pass  exit 0
+               01 cpu-smoke    pass  exit 0  edac_ce +3 mc0/dimm2, kernel_log 1 corrected, 1 other, throttle +5 cpu0 2, cpu1 3
         ");
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::domain::event::{Recorded, RunEvent, StepFinished};
 use crate::domain::progress::Remaining;
-use crate::domain::run_state::{RunState, SubRunState};
+use crate::domain::run_state::{Execution, RunState, SubRunState};
 use crate::domain::sanitize;
 use crate::domain::summary::short_name;
 use crate::domain::time::{Timestamp, clock, span};
@@ -136,14 +136,14 @@ impl<W: Write> Progress<W> {
                 step = format!("{step} {}/{repeats}", execution.started.repetition + 1);
             }
         }
-        let ended = event.ended().unwrap_or_else(|| "not started".to_owned());
+        let ended = execution.and_then(Execution::ended).or_else(|| event.ended()).unwrap_or_default();
         let verdict = event.verdict;
         let mut line = format!(
             "{}  {step}  {} {:<7} {:>8}  {ended}",
             self.sub_run_label(),
             verdict.glyph(),
             verdict.as_str(),
-            span(event.duration_ms)
+            event.took_ms().map(span).unwrap_or_default()
         );
         for effect in &event.effects {
             line.push(' ');

@@ -4,7 +4,9 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use crate::domain::time::Timestamp;
 
 use super::command::{self, CommandError, Limits};
 use super::roots::{self, Roots};
@@ -35,13 +37,13 @@ pub struct LastWords {
 
 /// Looks for what is left of a host that went down after `since`. Takes as long as the system's journal needs to find one
 /// boot, at most five seconds.
-pub fn gather(roots: &Roots, since: SystemTime) -> LastWords {
-    let archive = roots.pstore_archive();
+pub fn gather(roots: &Roots, since: Timestamp) -> LastWords {
+    let since = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(since.millis()).unwrap_or(0));
     LastWords {
         uptime_ms: Source::of("/proc/uptime", roots::uptime_ms(roots)),
         pstore: saved(&roots.sys("fs/pstore"), 0, SystemTime::UNIX_EPOCH),
         // Its folders are named after the moment of the death, and after the part where that has several.
-        archived: saved(&archive, 2, since),
+        archived: saved(&roots.pstore_archive(), 2, since),
         kernel_log: kernel_log(roots),
     }
 }
@@ -90,9 +92,8 @@ fn kernel_log(roots: &Roots) -> Source<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+    use crate::domain::kit::moment;
 
     fn check(files: &[(&str, &str)], uptime: &Source<u64>, names: Option<&[&str]>) {
         let folder = tempfile::tempdir().unwrap();
@@ -101,7 +102,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let found = gather(&Roots::under(folder.path()), SystemTime::UNIX_EPOCH);
+        let found = gather(&Roots::under(folder.path()), moment(0));
         assert_eq!(&found.uptime_ms, uptime);
         let found_names = found.pstore.value().map(|all| all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
         assert_eq!(found_names.as_deref(), names);
@@ -128,10 +129,10 @@ mod tests {
             path
         };
         let roots = Roots::under(folder.path());
-        let begun = SystemTime::now() - Duration::from_secs(60);
+        let begun = moment(1_000_000_000_000);
         assert!(matches!(gather(&roots, begun).archived, Source::Absent { .. }));
         let earlier = File::open(file("1700000000/001/dmesg.txt")).unwrap();
-        earlier.set_modified(begun - Duration::from_secs(1)).unwrap();
+        earlier.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(999_999_999)).unwrap();
         file("1764460800/001/dmesg.txt");
         file("dmesg-ramoops-0");
         file("too/deep/for/anything/of/systemd");

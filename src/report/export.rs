@@ -146,7 +146,7 @@ impl Columns {
         put(finished.and_then(|f| f.exit_code).map_or(Cell::Empty, |code| Cell::Whole(code.into())))?;
         put(finished.and_then(|f| f.signal).map_or(Cell::Empty, |signal| Cell::Whole(signal.into())))?;
         put(Cell::Text(&row.started_at().to_string()))?;
-        put(finished.map_or(Cell::Empty, |f| whole(f.duration_ms)))?;
+        put(finished.and_then(StepFinished::took_ms).map_or(Cell::Empty, whole))?;
         put(Cell::Whole(started.seed.into()))?;
         for (rail, field) in self.rails.keys() {
             let grid = started.rails.get(rail).and_then(|setting| setting.grid(*field));

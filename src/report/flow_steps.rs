@@ -99,8 +99,8 @@ impl Part for FlowSteps {
             *step.cells.entry(row.cell()).or_default() += 1;
             let Some(finished) = row.finished() else { continue };
             self.done += 1;
-            if finished.started_at.is_some() {
-                step.took.add(as_float(finished.duration_ms));
+            if let Some(took) = finished.took_ms() {
+                step.took.add(as_float(took));
             }
             for (name, metric) in &finished.metrics {
                 step.measure(name, metric);

@@ -97,7 +97,7 @@ impl Part for PageData<'_> {
                 finished.map(|f| effects_text(&f.effects)).unwrap_or_default(),
                 finished.and_then(|f| f.exit_code),
                 finished.and_then(|f| f.signal),
-                finished.map_or(0, |f| f.duration_ms),
+                finished.and_then(StepFinished::took_ms),
                 metrics,
                 row.reason(),
             );

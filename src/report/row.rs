@@ -34,8 +34,8 @@ impl<'s> Row<'s> {
 
     /// How long the executions of a sub-run took together. A record that was tampered with may say any numbers.
     pub fn took_ms(state: &'s RunState, sub_run: u32) -> u64 {
-        let finished = Self::all(state, sub_run).filter_map(|row| row.finished());
-        finished.fold(0, |sum, finished| sum.saturating_add(finished.duration_ms))
+        let took = Self::all(state, sub_run).filter_map(|row| row.finished()?.took_ms());
+        took.fold(0, u64::saturating_add)
     }
 
     /// How it ended, if it has.
@@ -102,8 +102,8 @@ impl<'s> Row<'s> {
             exit_code: finished.and_then(|f| f.exit_code),
             signal: finished.and_then(|f| f.signal),
             started_at: self.started_at(),
-            duration_ms: finished.map(|f| f.duration_ms),
-            took: finished.map(|f| span(f.duration_ms)),
+            duration_ms: finished.and_then(StepFinished::took_ms),
+            took: finished.and_then(StepFinished::took_ms).map(span),
             seed: started.seed,
             reason: self.reason(),
             error: finished.and_then(|f| f.error.as_deref()).map(|e| sanitize::escaped(e).into_owned()),
@@ -120,12 +120,9 @@ impl<'s> Row<'s> {
         }
     }
 
-    /// `exit 1`, `signal 11`, `not started`, `did not end`.
+    /// `exit 1`, `signal 11`, `cut off`, `not started`, `did not end`.
     pub fn ended(&self) -> String {
-        match self.finished() {
-            Some(finished) => finished.ended().unwrap_or_else(|| "not started".to_owned()),
-            None => "did not end".to_owned(),
-        }
+        self.execution.ended().unwrap_or_else(|| "did not end".to_owned())
     }
 
     /// Why this verdict, for people; empty where there is nothing to say.

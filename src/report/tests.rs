@@ -101,11 +101,11 @@ fn csv_rows_are_inert_and_complete() {
     let record = Record::open(run.entry());
     insta::assert_snapshot!(rows(&record, &Columns::of(&record.plan.experiment), RowForm::Csv), @r"
     run_id,unit,subrun,subrun_index,index,step,adapter,combination,repetition,attempt,verdict,effects,exit_code,signal,started_at,duration_ms,seed,core.frequency_mhz,core.voltage_mv,applied.core.frequency,applied.core.voltage,param.fcore,param.vcore,metric.rate,reason
-    rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s00,0,0,cpu-smoke,cpu_smoke,,0,1,pass,,0,,1970-01-01T00:00:04.000Z,12,1121014604,3000,1000,adapter,adapter,3GHz,1000mV,1234.5,
-    rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s00,0,1,cpu-smoke,cpu_smoke,,1,1,pass,,0,,1970-01-01T00:00:07.000Z,12,2027875550,3000,1000,adapter,adapter,3GHz,1000mV,1234.5,
-    rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s01,1,0,cpu-smoke,cpu_smoke,,0,1,pass,,0,,1970-01-01T00:00:14.000Z,12,151123190,3000,999,adapter,adapter,3GHz,999mV,1234.5,
-    rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s01,1,1,cpu-smoke,cpu_smoke,,1,1,fail,sdc,1,,1970-01-01T00:00:17.000Z,12,1977549797,3000,999,adapter,adapter,3GHz,999mV,-3,'=cmd|' /C calc'!A0 </script><img src=x onerror=alert(1)> \u{1b}]0;t\u{7}\u{202e}`|_*\u{a}~~~~\u{a}end
-    rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s02,2,0,cpu-smoke,cpu_smoke,,0,1,timeout,sdc,,,1970-01-01T00:00:24.000Z,12,1451227784,3001,1000,adapter,adapter,3.001GHz,1000mV,-3,'=cmd|' /C calc'!A0 </script><img src=x onerror=alert(1)> \u{1b}]0;t\u{7}\u{202e}`|_*\u{a}~~~~\u{a}end
+    rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s00,0,0,cpu-smoke,cpu_smoke,,0,1,pass,,0,,1970-01-01T00:00:05.988Z,12,1121014604,3000,1000,adapter,adapter,3GHz,1000mV,1234.5,
+    rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s00,0,1,cpu-smoke,cpu_smoke,,1,1,pass,,0,,1970-01-01T00:00:08.988Z,12,2027875550,3000,1000,adapter,adapter,3GHz,1000mV,1234.5,
+    rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s01,1,0,cpu-smoke,cpu_smoke,,0,1,pass,,0,,1970-01-01T00:00:15.988Z,12,151123190,3000,999,adapter,adapter,3GHz,999mV,1234.5,
+    rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s01,1,1,cpu-smoke,cpu_smoke,,1,1,fail,sdc,1,,1970-01-01T00:00:18.988Z,12,1977549797,3000,999,adapter,adapter,3GHz,999mV,-3,'=cmd|' /C calc'!A0 </script><img src=x onerror=alert(1)> \u{1b}]0;t\u{7}\u{202e}`|_*\u{a}~~~~\u{a}end
+    rr-20250101T010101Z-abc123,SN<b>1</b>\u{202e},rr-20250101T010101Z-abc123-s02,2,0,cpu-smoke,cpu_smoke,,0,1,timeout,sdc,,15,1970-01-01T00:00:25.988Z,12,1451227784,3001,1000,adapter,adapter,3.001GHz,1000mV,-3,'=cmd|' /C calc'!A0 </script><img src=x onerror=alert(1)> \u{1b}]0;t\u{7}\u{202e}`|_*\u{a}~~~~\u{a}end
     ");
 }
 
@@ -139,7 +139,7 @@ fn json_rows_are_typed() {
       "run_id": "rr-20250101T010101Z-abc123",
       "seed": 1977549797,
       "signal": null,
-      "started_at": "1970-01-01T00:00:17.000Z",
+      "started_at": "1970-01-01T00:00:18.988Z",
       "step": "cpu-smoke",
       "subrun": "rr-20250101T010101Z-abc123-s01",
       "subrun_index": 1,
@@ -241,7 +241,7 @@ fn markdown() {
 
     | Step | Quantity | Unit | Count | Min | Mean | Max | Outcomes |
     |---|---|---|---:|---:|---:|---:|---|
-    | cpu-smoke | time | | 5 |  |  |  | + pass 3, X fail 1, T timeout 1 |
+    | cpu-smoke | time | | 5 | 12ms | 12ms | 12ms | + pass 3, X fail 1, T timeout 1 |
     | | rate | 1/s | 5 | -3 | 739.5 | 1234.5 | |
 
     ## Failures
@@ -250,7 +250,7 @@ fn markdown() {
 
     Ended fail, exit 1, after 12ms, effects sdc: =cmd\|' /C calc'!A0 &lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; \\u{1b}\]0;t\\u{7}\\u{202e}\`\|\_\*\\u{a}\~\~\~\~\\u{a}end
 
-    - Execution 1, adapter cpu\_smoke, repetition 1, attempt 1, seed 1977549797, started 1970-01-01T00:00:17.000Z
+    - Execution 1, adapter cpu\_smoke, repetition 1, attempt 1, seed 1977549797, started 1970-01-01T00:00:18.988Z
     - Metrics: rate -3 1/s
     - Check **did not hold**: stdout matches \`OK\`; found =cmd\|' /C calc'!A0 &lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; \\u{1b}\]0;t\\u{7}\\u{202e}\`\|\_\*\\u{a}\~\~\~\~\\u{a}end
     - Check **not checked**: metric x
@@ -269,9 +269,9 @@ fn markdown() {
 
     ### T s02 core 3.001GHz 1000mV: cpu-smoke
 
-    Ended timeout, not started, after 12ms, effects sdc: =cmd\|' /C calc'!A0 &lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; \\u{1b}\]0;t\\u{7}\\u{202e}\`\|\_\*\\u{a}\~\~\~\~\\u{a}end
+    Ended timeout, signal 15, after 12ms, effects sdc: =cmd\|' /C calc'!A0 &lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; \\u{1b}\]0;t\\u{7}\\u{202e}\`\|\_\*\\u{a}\~\~\~\~\\u{a}end
 
-    - Execution 0, adapter cpu\_smoke, repetition 0, attempt 1, seed 1451227784, started 1970-01-01T00:00:24.000Z
+    - Execution 0, adapter cpu\_smoke, repetition 0, attempt 1, seed 1451227784, started 1970-01-01T00:00:25.988Z
     - Metrics: rate -3 1/s
     - Check **did not hold**: stdout matches \`OK\`; found =cmd\|' /C calc'!A0 &lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; \\u{1b}\]0;t\\u{7}\\u{202e}\`\|\_\*\\u{a}\~\~\~\~\\u{a}end
     - Check **not checked**: metric x
@@ -292,7 +292,7 @@ fn markdown() {
     | s00 | core 3GHz 1000mV | 1 | cpu-smoke |  | 1 | + pass |  | exit 0 | 12ms | rate 1234.5 1/s |  |
     | s01 | core 3GHz 999mV | 0 | cpu-smoke |  | 0 | + pass |  | exit 0 | 12ms | rate 1234.5 1/s |  |
     | s01 | core 3GHz 999mV | 1 | cpu-smoke |  | 1 | X fail | sdc | exit 1 | 12ms | rate -3 1/s | =cmd\|' /C calc'!A0 &lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; \\u{1b}\]0;t\\u{7}\\u{202e}\`\|\_\*\\u{a}\~\~\~\~\\u{a}end |
-    | s02 | core 3.001GHz 1000mV | 0 | cpu-smoke |  | 0 | T timeout | sdc | not started | 12ms | rate -3 1/s | =cmd\|' /C calc'!A0 &lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; \\u{1b}\]0;t\\u{7}\\u{202e}\`\|\_\*\\u{a}\~\~\~\~\\u{a}end |
+    | s02 | core 3.001GHz 1000mV | 0 | cpu-smoke |  | 0 | T timeout | sdc | signal 15 | 12ms | rate -3 1/s | =cmd\|' /C calc'!A0 &lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; \\u{1b}\]0;t\\u{7}\\u{202e}\`\|\_\*\\u{a}\~\~\~\~\\u{a}end |
 
     ## Host
 

@@ -199,6 +199,8 @@ fn a_runner_that_is_killed_leaves_one_error_and_the_rest_goes_on() {
     let told = host.told(RESUME);
     assert_eq!(told.code, 4, "{}", told.all());
     assert_eq!(host.verdicts(), ["error", "pass", "pass"]);
+    let line = told.stderr.lines().find(|line| line.contains("E error")).unwrap();
+    assert!(line.ends_with("E error             cut off  the runner died"), "no time, for nobody saw it end: {line}");
     let finished = host.finished();
     assert_eq!(finished.len(), 15);
     let errors: Vec<&Value> = finished.iter().filter(|line| line["verdict"] != "pass").collect();

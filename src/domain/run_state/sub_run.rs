@@ -77,6 +77,18 @@ pub struct Execution {
     pub finished: Option<Box<StepFinished>>,
 }
 
+impl Execution {
+    /// How it ended, in a word or two, once that is recorded: `exit 1`, `signal 11`, `cut off` of one that was in flight when the
+    /// runner or the host died, `not started`.
+    pub fn ended(&self) -> Option<String> {
+        let finished = self.finished.as_ref()?;
+        // That it was spawned is not synced: a host that went down may have taken that line with it.
+        let was_in_flight = self.spawned.is_some() || finished.verdict == Verdict::Crashed;
+        let unseen = if was_in_flight { "cut off" } else { "not started" };
+        Some(finished.ended().unwrap_or_else(|| unseen.to_owned()))
+    }
+}
+
 impl SubRunState {
     /// Whether its point says nothing about the margin: a rail was applied by nobody, or did not hold its setpoint.
     pub const fn says_nothing(&self) -> bool {

@@ -225,6 +225,34 @@ fn the_gravest_reason_to_end_stays() {
 }
 
 #[test]
+fn what_nobody_saw_end_was_cut_off_and_took_no_time() {
+    let plan = Arc::new(world().plan());
+    let check = |spawned: bool, change: &dyn Fn(&mut StepFinished), expected: (&str, Option<u64>)| {
+        let mut events = kit::sub_run_opened(&plan, 0);
+        events.push(kit::step_started(&plan, 0, 0, 1));
+        if spawned {
+            events.push(StepSpawned { index: 0, pid: 7, start_ticks: None }.into());
+        }
+        let mut state = fold(&plan, events);
+        let mut finished = kit::finished(0, Error);
+        change(&mut finished);
+        assert_eq!(state.sub_runs[0].executions[0].ended(), None);
+        state.apply(&Recorded { seq: 9, at: kit::moment(9000), event: Box::new(finished).into() });
+        let execution = &state.sub_runs[0].executions[0];
+        let took = execution.finished.as_ref().unwrap().took_ms();
+        assert_eq!((execution.ended().unwrap().as_str(), took), expected);
+    };
+    check(true, &|finished| finished.started_at = Some(kit::moment(1)), ("cut off", None));
+    check(false, &|_| (), ("not started", None));
+    check(false, &|finished| finished.verdict = Crashed, ("cut off", None));
+    let timed = |finished: &mut StepFinished| {
+        finished.exit_code = Some(2);
+        (finished.started_at, finished.ended_at) = (Some(kit::moment(1)), Some(kit::moment(13)));
+    };
+    check(true, &timed, ("exit 2", Some(12)));
+}
+
+#[test]
 fn forgetting_steps_keeps_what_cells_and_counts_need() {
     let plan = Arc::new(world().plan());
     let mut state = fold(&plan, kit::story(&plan, &[vec![Pass, Fail, Pass, Pass], vec![Pass; 4], vec![Error; 4]]));
@@ -271,7 +299,7 @@ fn the_fields_of_summaries_are_pinned() {
     let mut run = serde_json::to_value(state.summary()).unwrap();
     run["plan_digest"] = "..".into();
     insta::assert_snapshot!(run, @r#"{"at_work_ms":8000,"counts":{"aborted":0,"crashed":0,"error":0,"fail":0,"inconclusive":0,"pass":1,"skipped":0,"timeout":0},"ended_at":"1970-01-01T00:00:09.000Z","exit_code":0,"flow":"flow","format_version":1,"global_seed":20250101,"host":{"virtualized":"unknown"},"margin":"margin","plan_digest":"..","profile":[],"road_runner_version":"0.1.0","run_id":"rr-20250101T010101Z-abc123","source_run":null,"started_at":"1970-01-01T00:00:01.000Z","status":"completed","stop_reason":null,"subruns":[{"id":"rr-20250101T010101Z-abc123-s00","index":0,"point":{"rails":{"core":{"frequency_khz":3000000,"nominal_khz":3000000,"nominal_uv":1000000,"voltage_uv":1000000}}},"verdict":"pass"}],"unit":null,"verdict":"pass"}"#);
-    insta::assert_snapshot!(serde_json::to_value(state.sub_run_summary(0)).unwrap(), @r#"{"counts":{"aborted":0,"crashed":0,"error":0,"fail":0,"inconclusive":0,"pass":1,"skipped":0,"timeout":0},"effects":[],"format_version":1,"id":"rr-20250101T010101Z-abc123-s00","index":0,"point":{"rails":{"core":{"frequency_khz":3000000,"nominal_khz":3000000,"nominal_uv":1000000,"voltage_uv":1000000}}},"reason":null,"seed":1191238430,"steps":[{"artifacts":[],"duration_ms":12,"effects":[],"ended_at":null,"error":null,"evidence":[],"exit_code":null,"index":0,"max_rss_kb":null,"metrics":{},"reason":null,"signal":null,"started_at":null,"stderr_bytes":0,"stdout_bytes":0,"step":"cpu-smoke","system_ms":null,"user_ms":null,"verdict":"pass"}],"verdict":"pass"}"#);
+    insta::assert_snapshot!(serde_json::to_value(state.sub_run_summary(0)).unwrap(), @r#"{"counts":{"aborted":0,"crashed":0,"error":0,"fail":0,"inconclusive":0,"pass":1,"skipped":0,"timeout":0},"effects":[],"format_version":1,"id":"rr-20250101T010101Z-abc123-s00","index":0,"point":{"rails":{"core":{"frequency_khz":3000000,"nominal_khz":3000000,"nominal_uv":1000000,"voltage_uv":1000000}}},"reason":null,"seed":1191238430,"steps":[{"artifacts":[],"duration_ms":12,"effects":[],"ended_at":"1970-01-01T00:00:06.000Z","error":null,"evidence":[],"exit_code":0,"index":0,"max_rss_kb":null,"metrics":{},"reason":null,"signal":null,"started_at":"1970-01-01T00:00:05.988Z","stderr_bytes":0,"stdout_bytes":0,"step":"cpu-smoke","system_ms":null,"user_ms":null,"verdict":"pass"}],"verdict":"pass"}"#);
 }
 
 fn any_verdict() -> impl Strategy<Value = Verdict> {

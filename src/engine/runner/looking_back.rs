@@ -94,7 +94,7 @@ impl Runner<'_> {
 
     /// Keeps what is left of the host that went down beside the step's artifacts, and says what there was.
     fn last_words(&self, artifacts: &Path, since: Timestamp) -> Result<Vec<Evidence>, String> {
-        let LastWords { uptime_ms, pstore, archived, kernel_log } = last_words::gather(&self.roots, since.into());
+        let LastWords { uptime_ms, pstore, archived, kernel_log } = last_words::gather(&self.roots, since);
         let mut files = BTreeMap::new();
         let found = uptime_ms.map(|ms| format!("up for {} s", ms / 1000));
         let mut evidence = vec![heard("uptime", &found)];

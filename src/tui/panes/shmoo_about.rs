@@ -63,8 +63,8 @@ pub fn cell(model: &Model, area: Rect, buf: &mut Buffer) {
             Line::new()
                 .then(format!("{} ", crate::domain::shmoo::Cell::glyph(cell)), look.palette.cell(cell))
                 .then(format!("{} ", finished.step), look.of(Slot::Text))
-                .then(format!("{} ", span(finished.duration_ms)), look.of(Slot::Dim))
-                .then(finished.ended().map(|ended| format!("{ended} ")).unwrap_or_default(), look.of(Slot::Dim))
+                .then(finished.took_ms().map(|ms| format!("{} ", span(ms))).unwrap_or_default(), look.of(Slot::Dim))
+                .then(execution.ended().map(|ended| format!("{ended} ")).unwrap_or_default(), look.of(Slot::Dim))
                 .then(evidence::news(&finished.observed).join(", "), look.of(Slot::Warning)),
         );
     }

@@ -115,14 +115,11 @@ fn line(model: &Model, at: usize, wide: bool) -> Line {
         (Cell::Aborted, _) => "cut off",
         _ => "queued",
     };
-    let took = finished.map_or_else(String::new, |finished| span(finished.duration_ms));
-    let ended = finished.map_or_else(String::new, |finished| {
-        let mut ended = finished.ended().unwrap_or_else(|| "not started".to_owned());
-        for effect in &finished.effects {
-            ended = format!("{ended} {}", effect.as_str());
-        }
-        ended
-    });
+    let took = finished.and_then(|finished| finished.took_ms()).map(span).unwrap_or_default();
+    let mut ended = execution.and_then(Execution::ended).unwrap_or_default();
+    for effect in finished.iter().flat_map(|finished| &finished.effects) {
+        ended = format!("{ended} {}", effect.as_str());
+    }
     let style = look.palette.cell(cell);
     let line = Line::new().then(format!("{} ", cell.glyph()), style);
     let line = if wide {
