@@ -3,12 +3,13 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::commands::compare::Comparison;
 use crate::domain::chord::{Chord, Key};
 use crate::domain::sanitize;
 use crate::domain::theme::Slot;
-use crate::tui::canvas::{put, row};
+use crate::tui::canvas::{put, row, wrapped};
 use crate::tui::dialogs::{Dialog, Next, boxed, is_cancel, motion, titles};
 use crate::tui::message::Refused;
 use crate::tui::model::Model;
@@ -71,28 +72,46 @@ impl Text {
             return Next::Close(vec![]);
         }
         if let Some(by) = motion(chord, page) {
-            let last = self.lines.len().saturating_sub(usize::try_from(page).unwrap_or(1));
+            let last = self.rows(model.size.0).len().saturating_sub(usize::try_from(page).unwrap_or(1));
             self.top = self.top.saturating_add_signed(by).min(last);
         }
         Next::Stay(Dialog::Text(self), vec![])
     }
 
+    /// The lines as they fit on a screen of that width: sentences are wrapped, what is quoted from a file is not, for carets
+    /// point at it.
+    fn rows(&self, screen: u16) -> Vec<String> {
+        let columns = usize::from(screen.saturating_sub(4));
+        let mut rows = vec![];
+        for line in &self.lines {
+            let line = sanitize::line(line);
+            if line.width() <= columns || is_quoted(&line) {
+                rows.push(line.into_owned());
+                continue;
+            }
+            let text = line.trim_start();
+            let indent = " ".repeat((line.len() - text.len()).min(columns / 2));
+            rows.extend(wrapped(text, columns - indent.len()).into_iter().map(|row| format!("{indent}{row}")));
+        }
+        rows
+    }
+
     /// Draws it.
     pub fn view(&self, model: &Model, screen: Rect, buf: &mut Buffer) {
-        use unicode_width::UnicodeWidthStr as _;
         let look = &model.look;
-        let widest = self.lines.iter().map(|line| line.width()).max().unwrap_or(0);
+        let rows = self.rows(screen.width);
+        let widest = rows.iter().map(|row| row.width()).max().unwrap_or(0);
         let width = u16::try_from(widest + 4).unwrap_or(u16::MAX).clamp(40, screen.width.max(40));
-        let height = u16::try_from(self.lines.len() + 2).unwrap_or(u16::MAX).clamp(5, screen.height.max(5));
+        let height = u16::try_from(rows.len() + 2).unwrap_or(u16::MAX).clamp(5, screen.height.max(5));
         let mut titles = titles(look, &self.title, "Esc closes");
         let frame = if self.is_error { Slot::Danger } else { Slot::BorderFocus };
         let room = usize::from(height.min(screen.height).saturating_sub(2));
-        if self.lines.len() > room {
-            let seen = (self.top + room).min(self.lines.len());
-            titles.below.push(format!("{seen} of {} lines: j k", self.lines.len()), look.of(Slot::Dim));
+        if rows.len() > room {
+            let seen = (self.top + room).min(rows.len());
+            titles.below.push(format!("{seen} of {} lines: j k", rows.len()), look.of(Slot::Dim));
         }
         let inside = boxed(screen, buf, (width, height), &titles, frame, look);
-        for (at, line) in self.lines.iter().skip(self.top).take(inside.height.into()).enumerate() {
+        for (at, line) in rows.iter().skip(self.top).take(inside.height.into()).enumerate() {
             let at = u16::try_from(at).unwrap_or(u16::MAX);
             let trimmed = line.trim_start();
             let slot = if trimmed.starts_with("error") {
@@ -102,7 +121,32 @@ impl Text {
             } else {
                 Slot::Dialog
             };
-            put(buf, row(inside, at), &sanitize::line(line), look.of(Slot::Dialog).patch(look.of(slot)));
+            put(buf, row(inside, at), line, look.of(Slot::Dialog).patch(look.of(slot)));
         }
+    }
+}
+
+/// Whether a line of a report quotes a file, or points into it: `4 |   core: ..`, `  |   ^^^^`.
+fn is_quoted(line: &str) -> bool {
+    line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_are_wrapped_and_quotes_are_not() {
+        let check = |line: &str, expected: &[&str]| {
+            let Dialog::Text(text) = open("title", vec![line.to_owned()]) else { panic!("a text") };
+            assert_eq!(text.rows(24), expected, "{line:?}");
+        };
+        check("short", &["short"]);
+        check("", &[""]);
+        check("error: the margin is outside of its bounds", &["error: the margin is", "outside of its", "bounds"]);
+        check("  = help: write what the unit is", &["  = help: write what", "  the unit is"]);
+        check("4 |   core: { voltage: [1V, 2] }", &["4 |   core: { voltage: [1V, 2] }"]);
+        check("  |                         ^", &["  |                         ^"]);
+        check("a\u{1b}[31mb", &["a[31mb"]);
     }
 }
