@@ -296,6 +296,10 @@ impl<'b> Disk<'b> {
 
     /// A btrfs with much room, of which no more than this may be used.
     pub fn with_quota(at: &'b str, image: &str, limit: &str) -> Option<Self> {
+        if !knows("btrfs") {
+            eprintln!("skipped: this kernel has no Btrfs, and nothing can be installed for that");
+            return None;
+        }
         let made = Self::made(
             at,
             image,
@@ -321,6 +325,13 @@ impl<'b> Disk<'b> {
         }
         Some(Self(at))
     }
+}
+
+/// Whether the kernel has that file system, or can load it.
+fn knows(file_system: &str) -> bool {
+    drop(std::process::Command::new("modprobe").arg(file_system).output());
+    let known = fs::read_to_string("/proc/filesystems").unwrap();
+    known.lines().any(|line| line.split_whitespace().last() == Some(file_system))
 }
 
 impl Drop for Disk<'_> {
