@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
@@ -19,6 +19,7 @@ use road_runner::commands::proposal::{Answer, Proposal};
 use road_runner::commands::run::{self, Face, Options};
 use road_runner::domain::event::{Recorded, RunEvent};
 use road_runner::domain::run_state::RunState;
+use road_runner::engine::guardian;
 
 use common::figures::{self, Figure};
 use common::journals;
@@ -28,12 +29,17 @@ const STEPS: u32 = 200;
 const ROUNDS: usize = 7;
 const MEMORY: &str = "/dev/shm";
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
+    // A run starts its own program as its guardian.
+    if arguments.get(1).is_some_and(|first| [guardian::LAUNCH, guardian::GUARD].contains(&first.as_str())) {
+        return road_runner::cli::main();
+    }
     if let [_, child, folder, heap_mib] = arguments.as_slice()
         && child == "--in-runner"
     {
-        return in_runner(Path::new(folder), heap_mib.parse().expect("a number"));
+        in_runner(Path::new(folder), heap_mib.parse().expect("a number"));
+        return ExitCode::SUCCESS;
     }
     let disk = Workspace::on_disk();
     let memory = Path::new(MEMORY).is_dir().then(|| Workspace::below(Path::new(MEMORY)));
@@ -60,6 +66,7 @@ fn main() {
     let title = format!("{STEPS} steps of /bin/true, a step, against spawn and wait; {ROUNDS} rounds");
     let figures: Vec<Figure> = rows.into_iter().map(|(figure, ..)| figure).chain([recorded]).collect();
     figures::print(&title, &figures);
+    ExitCode::SUCCESS
 }
 
 fn write(workspace: &Workspace) {
