@@ -109,6 +109,14 @@ impl Proposal {
         }
     }
 
+    /// What a yes begins, in words, and with how many sub-runs.
+    pub fn begins(&self) -> (&'static str, u32) {
+        match &self.goes_on {
+            Some(from) => ("Go on with", from.sub_runs),
+            None => ("Run", self.plan.experiment.sub_runs()),
+        }
+    }
+
     /// As whoever decides is to see it: with what can be found here of each source of evidence. Sensors are asked, so it is
     /// not for a plan that nobody is about to run.
     #[must_use]

@@ -16,20 +16,21 @@ pub struct Recorder {
     events: JournalWriter,
     steps: Option<JournalWriter>,
     listener: Sender<Recorded>,
-    room: Room,
+    /// Room for the lines and documents that end the run on a full disk.
+    reserve: Reserve,
 }
 
 impl Recorder {
     /// A new run's recorder.
     pub fn create(dir: &RunDir, sub_runs: u32, listener: Sender<Recorded>) -> Result<Self, StoreError> {
-        let room = Room::keep(dir, sub_runs)?;
-        Ok(Self { events: JournalWriter::create(&dir.events())?, steps: None, listener, room })
+        let reserve = Reserve::keep(dir.root(), sub_runs)?;
+        Ok(Self { events: JournalWriter::create(&dir.events())?, steps: None, listener, reserve })
     }
 
     /// The recorder of a run that a dead runner left: its journal is mended first, or made where not even that was done.
     pub fn resume(dir: &RunDir, sub_runs: u32, listener: Sender<Recorded>) -> Result<Self, StoreError> {
-        let room = Room::keep(dir, sub_runs)?;
-        Ok(Self { events: JournalWriter::create_or_resume(&dir.events())?, steps: None, listener, room })
+        let reserve = Reserve::keep(dir.root(), sub_runs)?;
+        Ok(Self { events: JournalWriter::create_or_resume(&dir.events())?, steps: None, listener, reserve })
     }
 
     /// Goes on with the journal of a sub-run that a dead runner left open; what of it is missing is made.
@@ -57,7 +58,7 @@ impl Recorder {
         };
         // Without a sub-run's directory its lines have nowhere to go, and that failure was told when it was made.
         if let Some(journal) = journal {
-            self.room.make_for(|| journal.append(&recorded))?;
+            self.reserve.make_room_for(|| journal.append(&recorded))?;
             drop(self.listener.send(recorded));
         }
         Ok(())
@@ -65,55 +66,27 @@ impl Recorder {
 
     /// Writes a document of the record; on a full disk into the room that was kept back.
     pub fn write(&mut self, document: impl FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
-        self.room.make_for(document)
+        self.reserve.make_room_for(document)
     }
 
     /// That the disk was found full, although what was to be written could be; told once.
     pub fn found_full(&mut self) -> Option<StoreError> {
-        self.room.found_full.take()
+        self.reserve.found_full()
     }
 
     /// A file of the room that is kept back, as long as there is one.
     pub fn kept_back(&self) -> Option<&Path> {
-        self.room.reserve.last()
+        self.reserve.last()
     }
 
     /// Gives all the room back: nothing follows but the summary.
     pub fn give_back_room(&mut self) {
-        self.room.reserve.give_back();
+        self.reserve.give_back();
     }
 
     /// Brings all that was written to the disk.
     pub fn sync(&mut self) -> Result<(), StoreError> {
         self.events.sync()?;
         self.steps.as_mut().map_or(Ok(()), JournalWriter::sync)
-    }
-}
-
-/// Room for what ends the run on a full disk.
-#[derive(Debug)]
-struct Room {
-    reserve: Reserve,
-    found_full: Option<StoreError>,
-}
-
-impl Room {
-    fn keep(dir: &RunDir, sub_runs: u32) -> Result<Self, StoreError> {
-        Ok(Self { reserve: Reserve::keep(dir.root(), sub_runs)?, found_full: None })
-    }
-
-    /// Gives back as much as a write needs. Errors: another than a full disk, or there is no room left even so.
-    fn make_for(&mut self, mut write: impl FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let mut full = None;
-        loop {
-            match write() {
-                Err(error) if error.is_full() && self.reserve.give_one_back() => full = full.or(Some(error)),
-                Ok(()) => {
-                    self.found_full = self.found_full.take().or(full);
-                    return Ok(());
-                }
-                failed => return failed,
-            }
-        }
     }
 }

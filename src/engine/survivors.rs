@@ -27,19 +27,37 @@ const PLACES: [&[u8]; 2] = [b"ROAD_RUNNER_ARTIFACTS=", b"ROAD_RUNNER_RAIL_STATE=
 /// that even SIGKILL does not end, or that are not ours to signal.
 pub fn end(dir: &RunDir, run_id: &str, leader: Option<&Leader>) -> usize {
     let mut left = 0;
+    let mut doubts = Doubts::default();
     for _ in 0..LOOKS {
         let all = every_process().unwrap_or_default();
-        let hides = all.iter().any(|process| process.between_programs && is_open(process));
+        let between = all.iter().filter(|process| process.between_programs && is_open(process));
+        let between = between.map(|process| (number(process.pid), process.start_ticks)).collect();
         let found = among(all, dir, run_id, leader);
         found.iter().for_each(kill);
         left = found.len();
-        // One that is just becoming another program carries no mark: whether it is one of them is seen at the next look.
-        if left == 0 && !hides {
+        if doubts.are_none(left, between) {
             break;
         }
         thread::sleep(PAUSE);
     }
     left
+}
+
+/// A process that is just becoming another program carries no mark: whether it is one of those that are looked for is seen at
+/// the next look. Others that begin to do so meanwhile are not waited for: on a busy host there is always one, and rails wait.
+#[derive(Debug, Default)]
+struct Doubts {
+    /// Those of the last look, by pid and start; none where that look found somebody.
+    before: Option<BTreeSet<(i32, u64)>>,
+}
+
+impl Doubts {
+    /// Whether a look that found so many, and these between two programs, was the last.
+    fn are_none(&mut self, found: usize, between: BTreeSet<(i32, u64)>) -> bool {
+        let are_none = found == 0 && self.before.as_ref().map_or(between.is_empty(), |b| b.is_disjoint(&between));
+        self.before = (found == 0).then_some(between);
+        are_none
+    }
 }
 
 /// Whether the environment of a process is for us to read: of others nothing is known, now or later.
@@ -218,6 +236,19 @@ mod tests {
         for (sleeper, expected) in all.iter_mut().zip(expected) {
             assert!(dead(sleeper, expected), "{expected}");
         }
+    }
+
+    #[test]
+    fn who_hid_between_two_programs_is_looked_at_again_and_nobody_else() {
+        let mut doubts = Doubts::default();
+        let mut look = |found: usize, between: &[(i32, u64)]| doubts.are_none(found, between.iter().copied().collect());
+        assert!(!look(2, &[]), "they were killed just now");
+        assert!(!look(0, &[(7, 1), (8, 1)]));
+        assert!(!look(0, &[(8, 1), (9, 1)]), "one of them still hides");
+        assert!(look(0, &[(8, 2), (10, 1)]), "others, one of them with a pid that was used before");
+        assert!(!look(1, &[(7, 1)]), "it was one");
+        assert!(!look(0, &[(7, 1)]), "what it may have started");
+        assert!(look(0, &[]));
     }
 
     // One test: two would find each other's sleepers.

@@ -183,10 +183,7 @@ pub fn ask(proposal: &Proposal, mut from: impl BufRead, mut to: impl Write) -> i
     if proposal.on_a_limit > 0 && !serial(proposal, &mut from, &mut to)? {
         return Ok(Answer::Declined);
     }
-    let (begins, sub_runs) = match &proposal.goes_on {
-        Some(from) => ("Go on with", from.sub_runs),
-        None => ("Run", proposal.plan.experiment.sub_runs()),
-    };
+    let (begins, sub_runs) = proposal.begins();
     write!(to, "{begins} {}? Type yes: ", count(sub_runs.into(), "sub-run"))?;
     to.flush()?;
     let word = reply(&mut from)?;

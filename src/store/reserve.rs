@@ -24,18 +24,20 @@ const PART: u64 = 8;
 const PORTIONS: u64 = 3;
 
 /// What is kept back for a run. Dropped, all of it is given back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reserve {
     files: Vec<PathBuf>,
     /// The disk was found full.
     is_needed: bool,
+    /// How it was found full, until somebody asks.
+    found_full: Option<StoreError>,
 }
 
 impl Reserve {
     /// Keeps room back in `folder` for the end of a run of so many sub-runs. What an earlier runner kept back there is taken
     /// over. Errors: there is no room even for that, or nothing can be written.
     pub fn keep(folder: &Path, sub_runs: u32) -> Result<Self, StoreError> {
-        let mut reserve = Self { files: portions(folder), is_needed: false };
+        let mut reserve = Self::of(folder);
         reserve.give_back();
         let free = space::at(folder)?.free_bytes;
         let wanted = LEAST.saturating_add(A_ROW.saturating_mul(sub_runs.into())).min(MOST);
@@ -47,8 +49,33 @@ impl Reserve {
         Ok(reserve)
     }
 
+    fn of(folder: &Path) -> Self {
+        Self { files: portions(folder), is_needed: false, found_full: None }
+    }
+
+    /// Writes something; on a full disk portions are given back until there is room for it. Errors: another than a full disk,
+    /// or there is no room even so.
+    pub fn make_room_for(&mut self, mut write: impl FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let mut full = None;
+        loop {
+            match write() {
+                Err(error) if error.is_full() && self.give_one_back() => full = full.or(Some(error)),
+                Ok(()) => {
+                    self.found_full = self.found_full.take().or(full);
+                    return Ok(());
+                }
+                failed => return failed,
+            }
+        }
+    }
+
+    /// That the disk was found full, although what was to be written could be; told once.
+    pub fn found_full(&mut self) -> Option<StoreError> {
+        self.found_full.take()
+    }
+
     /// Gives one portion back on a disk that is full. `false` when there was none left.
-    pub fn give_one_back(&mut self) -> bool {
+    fn give_one_back(&mut self) -> bool {
         self.is_needed = true;
         let Some(file) = self.files.pop().filter(|file| fs::remove_file(file).is_ok()) else { return false };
         commit(&file);
@@ -71,8 +98,8 @@ impl Reserve {
 }
 
 /// Tries whether a file beside the record could still become larger by so many bytes: a quota says so in no other way. The
-/// portion is as large as before when this returns. Errors: no room, read-only by now. Whatever else may go
-/// wrong is left to whoever really writes.
+/// portion is as large as before when this returns. Errors: no room, read-only by now. Whatever else may go wrong is left to
+/// whoever really writes.
 pub fn try_growth(portion: &Path, bytes: u64) -> Result<(), StoreError> {
     let grown = open_private(portion, OFlags::WRONLY).and_then(|file| {
         let size = file.metadata()?.len();
@@ -87,7 +114,7 @@ pub fn try_growth(portion: &Path, bytes: u64) -> Result<(), StoreError> {
 
 /// Gives back what a dead runner kept back in `folder`. Whoever calls this holds the run.
 pub fn sweep(folder: &Path) {
-    drop(Reserve { files: portions(folder), is_needed: false });
+    drop(Reserve::of(folder));
 }
 
 /// Btrfs counts what was deleted towards a quota until it has committed that; a file system that does not mind loses a moment.
@@ -167,6 +194,25 @@ mod tests {
         std::mem::forget(Reserve::keep(folder.path(), 1).unwrap());
         drop(Reserve::keep(folder.path(), 1).unwrap());
         assert_eq!(kept(folder.path()), (0, 0));
+    }
+
+    #[test]
+    fn what_must_be_written_finds_room_on_a_full_disk() {
+        let Some(disk) = TinyDisk::mount() else { return };
+        let mut reserve = Reserve::keep(disk.path(), 1).unwrap();
+        let size = fs::metadata(reserve.last().unwrap()).unwrap().len();
+        let put = |name: &str, bytes: u64| {
+            let path = disk.path().join(name);
+            fill(&path, bytes).map_err(StoreError::io("write", &path))
+        };
+        reserve.make_room_for(|| put("fits", 1)).unwrap();
+        assert!(reserve.found_full().is_none());
+        let free = space::at(disk.path()).unwrap().free_bytes;
+        put("filler", free).unwrap();
+        reserve.make_room_for(|| put("end", size / 2)).unwrap();
+        assert!(reserve.found_full().unwrap().is_full() && reserve.found_full().is_none(), "told once");
+        assert!(reserve.make_room_for(|| put("too large", 1 << 20)).unwrap_err().is_full());
+        assert!(reserve.last().is_none() && reserve.found_full().is_none(), "that one is told by its error");
     }
 
     #[test]

@@ -50,11 +50,7 @@ pub fn view(confirm: &Confirm, model: &Model, screen: Rect, buf: &mut Buffer) {
         put(buf, row(inside, at), &why, look.of(Slot::Warning));
     }
     at += 1;
-    let proposal = &confirm.proposed.proposal;
-    let (begins, sub_runs) = match &proposal.goes_on {
-        Some(from) => ("Go on with", from.sub_runs),
-        None => ("Run", proposal.plan.experiment.sub_runs()),
-    };
+    let (begins, sub_runs) = confirm.proposed.proposal.begins();
     let run = format!("{begins} {sub_runs} point{}", if sub_runs == 1 { "" } else { "s" });
     let stops: Vec<Focus> = confirm.stops().into_iter().filter(|stop| *stop != Focus::Serial).collect();
     let labels: Vec<&str> = stops
