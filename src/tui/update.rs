@@ -215,7 +215,10 @@ pub fn preview(model: &mut Model) -> Vec<Effect> {
 }
 
 fn runs(model: &mut Model, runs: Vec<crate::tui::lists::RunLine>) -> Vec<Effect> {
-    let selected = model.selected_run().map(|run| run.id.clone());
+    // A run that was started here is the one that is meant from now on.
+    let open = model.run().map(|open| open.state.header.run_id.clone());
+    let is_new = |id: &String| !model.runs.iter().any(|run| run.id == *id);
+    let selected = open.filter(is_new).or_else(|| model.selected_run().map(|run| run.id.clone()));
     model.runs = runs;
     filter_runs(model, selected.as_deref());
     model.dirty = true;
@@ -273,6 +276,7 @@ fn opened(model: &mut Model, ticket: Ticket, opened: Opened) -> Vec<Effect> {
     model.pending = None;
     let Opened { dir, state, live, stands_in, damage } = opened;
     let live = live && state.end.is_none();
+    filter_runs(model, Some(&state.header.run_id));
     let experiment = &state.plan.experiment;
     model.board = Board::new(experiment, |index| crate::domain::shmoo::outcome(&state, index));
     model.board.following = live;

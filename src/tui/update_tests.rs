@@ -4,9 +4,11 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::domain::event::RunStatus;
+use crate::domain::verdict::Verdict;
 use crate::tui::actions::{Pane, TABLE};
 use crate::tui::dialogs::Dialog;
-use crate::tui::testing::{live, past, press, previewed, send, with_runs};
+use crate::tui::testing::{live, open, past, plan, press, previewed, run_line, send, state, with_runs};
 
 const SIZE: (u16, u16) = (120, 36);
 
@@ -138,6 +140,30 @@ fn runs_are_filtered_marked_and_compared() {
     Enter: prompt None
     Esc: run 1
     "#);
+}
+
+#[test]
+fn the_cursor_goes_to_the_run_that_was_started_and_stays_where_it_is_put() {
+    let id = "rr-20250101T010101Z-abc123";
+    let list = |model: &mut Model, ids: &[&str]| {
+        let runs = ids.iter().map(|id| run_line(id, RunStatus::Completed, Some(Verdict::Pass))).collect();
+        drop(send(model, Msg::Runs(runs)));
+        model.selected_run().unwrap().id.clone()
+    };
+    let older = ["rr-20241231T230000Z-9f3c1e", "rr-20241122T120000Z-77ab02"];
+    let all = [id, older[0], older[1]];
+    // It is open before the list has it, and the list has it before it is open.
+    let mut model = live(SIZE);
+    assert_eq!(list(&mut model, &older), older[0]);
+    assert_eq!(list(&mut model, &all), id);
+    model.run_at.at = 2;
+    assert_eq!(list(&mut model, &all), older[1]);
+    let mut model = previewed(SIZE, &[]);
+    assert_eq!(list(&mut model, &all), id);
+    model.run_at.at = 1;
+    assert_eq!(list(&mut model, &all), older[0]);
+    open(&mut model, state(&plan(4, 3), &[vec![Verdict::Pass; 2]]), true);
+    assert_eq!(model.selected_run().unwrap().id, id);
 }
 
 #[test]
